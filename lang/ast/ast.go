@@ -51,6 +51,7 @@ type Str struct {
 type Interp struct {
 	At
 	Parts    []Node
+	PartPos  []Pos // of each part: its "${" or the first byte of its text
 	Indented bool
 }
 
@@ -66,7 +67,8 @@ type Path struct {
 // PathInterp is a path with ${}: Parts[0] is a *Path, the others *Str or expressions.
 type PathInterp struct {
 	At
-	Parts []Node
+	Parts   []Node
+	PartPos []Pos
 }
 
 // SearchPath is <name>. It means __findFile __nixPath "name", with both
@@ -131,13 +133,15 @@ type HasAttr struct {
 	Path []AttrName
 }
 
-// Attrs is an attribute set as written.
+// Attrs is an attribute set. The parser merges attribute paths into Set as it
+// reads, for what clashes is a syntax error; Bindings, the set as written, is
+// there only if the parser was asked to keep it. Sets that an attribute path
+// implies (the inner one of a.b = 1) have no position.
 type Attrs struct {
 	At
 	Rec      bool
 	Bindings []Binding
-	// resolved
-	Set *Set
+	Set      *Set
 }
 
 // Binding is a line of a set or let: a path and a value, or an inherit.
@@ -162,7 +166,9 @@ type Set struct {
 	// Froms are the sources of "inherit (e) …". In every set that has
 	// sources (recursive or not) and in let they live in slots
 	// FirstFrom+i: a frame is opened for them if there is none otherwise.
-	Froms     []Node
+	// They are evaluated in that frame.
+	Froms []Node
+	// resolved
 	FirstFrom uint32
 	// Frame is the number of slots of the frame that this set opens; 0 if it opens none.
 	Frame uint32
@@ -176,7 +182,7 @@ type AttrKind uint8
 // The kinds of attributes.
 const (
 	AttrPlain       AttrKind = iota // in the set's own frame if it opens one
-	AttrInherited                   // inherit x: a variable of the scope around the set
+	AttrInherited                   // inherit x: a variable of the scope around the set, its Level counted from there
 	AttrInheritFrom                 // inherit (e) x: a Select on source From, in the set's frame
 )
 
@@ -247,14 +253,13 @@ type Call struct {
 	Args []Node
 }
 
-// Let is let … in Body; Ancient for let { body = …; }, which parses as a
-// selection of body from a recursive set and has no Let node.
+// Let is let … in Body. The older let { body = …; } has no Let node: it is a
+// selection of body from a recursive set. Bindings and Set are as in [Attrs].
 type Let struct {
 	At
 	Bindings []Binding
 	Body     Node
-	// resolved
-	Set *Set
+	Set      *Set
 }
 
 // With is with Scope; Body. Its frame has one slot, the scope.
@@ -319,6 +324,8 @@ type Binary struct {
 	At
 	Op   Op
 	L, R Node
+	// LPos and RPos are where the operands begin, parentheses included.
+	LPos, RPos Pos
 	// resolved: __sub, __mul, __div, __lessThan where shadowed; nil otherwise.
 	Fn *Var
 }
