@@ -1,11 +1,247 @@
 package diag
 
 import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
 	"github.com/seed192a40f6/glang/lang/ast"
 )
 
-// Format is what [Print] writes, without the final newline.
-func Format(err error, sources *ast.Sources, opts PrintOptions) string { return err.Error() }
+// The colours of the reference's messages.
+const (
+	ansiNormal  = "\x1b[0m"
+	ansiRed     = "\x1b[31;1m"
+	ansiGreen   = "\x1b[32;1m"
+	ansiWarning = "\x1b[35;1m"
+	ansiBlue    = "\x1b[34;1m"
+)
 
-// FilterANSI takes terminal escape sequences out of a text.
-func FilterANSI(s string) string { return s }
+// Quote marks a part of a message as the reference marks the values it quotes
+// there: magenta on a terminal, as it is elsewhere.
+func Quote(s string) string { return ansiWarning + s + ansiNormal }
+
+// Format is what [Print] writes, without the final newline.
+func Format(err error, sources *ast.Sources, opts PrintOptions) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Message: err.Error()}
+	}
+	f := formatter{sources: sources}
+	text := f.format(e, opts)
+	if opts.Color {
+		return filterANSI(text, false)
+	}
+	return filterANSI(text, true)
+}
+
+// FilterANSI takes terminal escape sequences out of a text, and as the
+// reference does when it writes to a file, carriage returns and bells too;
+// tabs become spaces.
+func FilterANSI(s string) string { return filterANSI(s, true) }
+
+// ShowPos gives a position as messages do: "/path/file:line:column". The
+// empty string stands for NoPos.
+func ShowPos(sources *ast.Sources, pos ast.Pos) string {
+	loc, ok := sources.Locate(pos)
+	if !ok {
+		return ""
+	}
+	return showOrigin(loc.Source) + ":" + strconv.Itoa(loc.Line) + ":" + strconv.Itoa(loc.Column)
+}
+
+func showOrigin(src *ast.Source) string {
+	switch src.Origin {
+	case ast.FromStdin:
+		return "«stdin»"
+	case ast.FromString:
+		return "«string»"
+	}
+	return src.Path
+}
+
+func prefix(e *Error, level Level) string {
+	switch level {
+	case LevelWarn:
+		if e.FromExpr {
+			return ansiWarning + "evaluation warning:" + ansiNormal + " "
+		}
+		return ansiWarning + "warning:" + ansiNormal + " "
+	case LevelNotice:
+		return ansiRed + "note:" + ansiNormal + " "
+	case LevelInfo:
+		return ansiGreen + "info:" + ansiNormal + " "
+	}
+	return ansiRed + "error:" + ansiNormal + " "
+}
+
+type formatter struct {
+	sources *ast.Sources
+	b       strings.Builder
+	// count weighs what of the trace has been shown: one for a frame, one
+	// more if it has a position. Without --show-trace, frames end after 3.
+	count int
+}
+
+func (f *formatter) format(e *Error, opts PrintOptions) string {
+	pre := prefix(e, opts.Level)
+	if len(e.Trace) > 0 {
+		f.trace(e.Trace, opts.ShowTrace)
+		f.b.WriteString("\n" + pre)
+	}
+	f.b.WriteString(e.Message)
+	f.b.WriteByte('\n')
+	f.position("", e.Pos)
+	if len(e.Suggestions) > 0 {
+		f.b.WriteString("Did you mean " + showSuggestions(e.Suggestions) + "?\n")
+	}
+	width := len(filterANSI(pre, true))
+	return indent(pre, strings.Repeat(" ", width), chomp(f.b.String()))
+}
+
+type frameKey struct{ where, text string }
+
+// trace shows frames from the outside in. A frame that was shown before is
+// held back; more than five held back in a row are only counted.
+func (f *formatter) trace(frames []Frame, all bool) {
+	seen := map[frameKey]bool{}
+	var skipped []Frame
+	truncate := false
+	for i := len(frames) - 1; i >= 0; i-- {
+		fr := frames[i]
+		if fr.Text == "" {
+			continue
+		}
+		if !all && f.count > 3 {
+			truncate = true
+		}
+		if truncate && !fr.Always {
+			continue
+		}
+		key := frameKey{ShowPos(f.sources, fr.Pos), fr.Text}
+		if seen[key] {
+			skipped = append(skipped, fr)
+			continue
+		}
+		seen[key] = true
+		f.skipped(skipped)
+		skipped = skipped[:0]
+		f.count++
+		f.frame(fr)
+	}
+	f.skipped(skipped)
+	if truncate {
+		f.b.WriteString("\n" + ansiWarning + "(stack trace truncated; use '--show-trace' to show the full, detailed trace)" + ansiNormal + "\n")
+	}
+}
+
+func (f *formatter) skipped(frames []Frame) {
+	if len(frames) > 5 {
+		fmt.Fprintf(&f.b, "\n%s(%d duplicate frames omitted)%s\n", ansiWarning, len(frames), ansiNormal)
+		return
+	}
+	for _, fr := range frames {
+		f.frame(fr)
+	}
+}
+
+func (f *formatter) frame(fr Frame) {
+	f.b.WriteString("\n… " + fr.Text + "\n")
+	if f.position("  ", fr.Pos) {
+		f.count++
+	}
+}
+
+// position shows where pos is and the lines around it.
+func (f *formatter) position(indent string, pos ast.Pos) bool {
+	loc, ok := f.sources.Locate(pos)
+	if !ok {
+		return false
+	}
+	fmt.Fprintf(&f.b, "%s%sat %s%s:%d:%d%s:", indent, ansiBlue, ansiWarning, showOrigin(loc.Source), loc.Line, loc.Column, ansiNormal)
+	text, err := loc.Source.Text()
+	if err != nil {
+		return true
+	}
+	s := string(text)
+	if loc.Source.Origin != ast.FromFile {
+		// As the reference, which reads these as C strings.
+		s, _, _ = strings.Cut(s, "\x00")
+	}
+	lines := linesAround(s, loc.Line)
+	for i, line := range lines {
+		n := loc.Line - 1 + i
+		if line == nil {
+			continue
+		}
+		fmt.Fprintf(&f.b, "\n %5d| %s", n, *line)
+		if i == 1 {
+			fmt.Fprintf(&f.b, "\n      |%s%s^%s", strings.Repeat(" ", loc.Column), ansiRed, ansiNormal)
+		}
+	}
+	f.b.WriteByte('\n')
+	return true
+}
+
+// linesAround gives line n of a text and its neighbours, nil for what is not
+// there. LF, CR LF and CR end lines, and a text that ends with one has an
+// empty line after it.
+func linesAround(s string, n int) (around [3]*string) {
+	if s == "" {
+		return around
+	}
+	for line := 1; line <= n+1; line++ {
+		end := strings.IndexAny(s, "\r\n")
+		text := s
+		if end >= 0 {
+			text = s[:end]
+		}
+		if line >= n-1 {
+			around[line-n+1] = &text
+		}
+		if end < 0 {
+			break
+		}
+		s = strings.TrimPrefix(s[end:], "\r")
+		s = strings.TrimPrefix(s, "\n")
+	}
+	return around
+}
+
+func showSuggestions(names []string) string {
+	var b strings.Builder
+	for i, n := range names {
+		switch {
+		case i == 0 && len(names) > 1:
+			b.WriteString("one of ")
+		case i > 0 && i == len(names)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(ansiWarning + filterANSI(n, false) + ansiNormal)
+	}
+	return b.String()
+}
+
+func chomp(s string) string { return strings.TrimRight(s, " \n\r\t") }
+
+// indent puts one prefix before the first line and another before the rest,
+// and takes the white space at the ends of lines away.
+func indent(first, rest, s string) string {
+	var b strings.Builder
+	pre := first
+	for s != "" {
+		line, tail, more := strings.Cut(s, "\n")
+		b.WriteString(chomp(pre + line))
+		if !more {
+			break
+		}
+		if tail != "" {
+			b.WriteByte('\n')
+		}
+		s, pre = tail, rest
+	}
+	return b.String()
+}
