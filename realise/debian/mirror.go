@@ -50,7 +50,7 @@ func (e *FetchError) Error() string {
 		causes.WriteString("\n  " + strings.TrimSpace(line))
 	}
 	return "no Debian mirror has " + what + ":" + causes.String() +
-		"\nif a point release replaced this version, 'glang debian-lock' pins the current ones"
+		"\nif a point release replaced this version, 'go run ./realise/debian/relock' in a checkout of glang pins the current one"
 }
 
 func (e *FetchError) Unwrap() error { return e.Causes }
