@@ -1,0 +1,277 @@
+package derivation
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/seed192a40f6/glang/store/hash"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// layout is a derivation as text with gaps, from which the forms that are
+// hashed and the form that is stored are assembled by copying. Sorting and
+// escaping, which cost more than the hashing, are so done once.
+//
+// The gaps are where the forms differ: the paths of outputs, the values of
+// the variables named like outputs, and the list of input derivations.
+type layout struct {
+	// text is the form without anything in the gaps.
+	text []byte
+	// inputs is where the list of input derivations goes.
+	inputs int
+	gaps   []gap
+	keys   []string
+	paths  []storepath.Path
+	// scratch is where forms to be hashed are assembled.
+	scratch []byte
+}
+
+// gap is a place in a layout's text, between two quotes, for an output's path
+// or its variable.
+type gap struct {
+	at     int
+	output string
+	env    bool
+}
+
+var layouts = sync.Pool{New: func() any { return new(layout) }}
+
+// ATerm is the text in which the derivation is stored.
+func (d *Derivation) ATerm(s storepath.Scheme) []byte {
+	l := d.layout(s)
+	defer layouts.Put(l)
+	return l.stored(d, s)
+}
+
+// Path is the store path of the derivation's text.
+func Path(s storepath.Scheme, d *Derivation) (storepath.Path, error) {
+	return pathOf(s, d, d.ATerm(s))
+}
+
+func pathOf(s storepath.Scheme, d *Derivation, text []byte) (storepath.Path, error) {
+	return s.TextPath(d.Name+storepath.DrvExtension, hash.Sum(s.Hash, text), d.References())
+}
+
+// layout lays the derivation out. The caller returns it to the pool.
+func (d *Derivation) layout(s storepath.Scheme) *layout {
+	l := layouts.Get().(*layout)
+	l.gaps = l.gaps[:0]
+	b := l.text[:0]
+	if d.HasDynamicInputs() {
+		b = append(b, `DrvWithVersion("xp-dyn-drv",[`...)
+	} else {
+		b = append(b, `Derive([`...)
+	}
+	l.keys = sortedKeys(l.keys, d.Outputs)
+	for i, name := range l.keys {
+		o := d.Outputs[name]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '(')
+		b = quoted(b, name)
+		b = append(b, `,"`...)
+		l.gaps = append(l.gaps, gap{at: len(b), output: name})
+		b = append(b, `","`...)
+		if o.Kind == Fixed || o.Kind == Floating || o.Kind == Impure {
+			b = append(b, o.Method.Prefix()...)
+			b = append(b, o.Algo.String()...)
+		}
+		b = append(b, `","`...)
+		switch o.Kind {
+		case Fixed:
+			b = append(b, o.Hash.Base16()...)
+		case Impure:
+			b = append(b, "impure"...)
+		}
+		b = append(b, `")`...)
+	}
+	b = append(b, "],["...)
+	l.inputs = len(b)
+	b = append(b, "],["...)
+	l.paths = append(l.paths[:0], d.InputSrcs...)
+	slices.SortFunc(l.paths, storepath.Compare)
+	for i, p := range slices.Compact(l.paths) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = quotedPath(b, s, p)
+	}
+	b = append(b, "],"...)
+	b = quoted(b, d.Platform)
+	b = append(b, ',')
+	b = escaped(b, d.Builder)
+	b = append(b, ",["...)
+	for i, arg := range d.Args {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = escaped(b, arg)
+	}
+	b = append(b, "],["...)
+	l.keys = sortedKeys(l.keys, d.Env)
+	for i, key := range l.keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '(')
+		b = escaped(b, key)
+		b = append(b, ',')
+		if _, ok := d.Outputs[key]; ok {
+			b = append(b, '"')
+			l.gaps = append(l.gaps, gap{at: len(b), output: key, env: true})
+			b = append(b, '"')
+		} else {
+			b = escaped(b, d.Env[key])
+		}
+		b = append(b, ')')
+	}
+	l.text = append(b, "])"...)
+	return l
+}
+
+// assemble appends the text with the given list of inputs, and with what
+// belongs in the gaps unless masked.
+func (l *layout) assemble(dst []byte, d *Derivation, s storepath.Scheme, inputs []byte, masked bool) []byte {
+	done := 0
+	copyTo := func(at int) {
+		// No gap stands right where the inputs go, so this happens once.
+		if done < l.inputs && l.inputs < at {
+			dst = append(dst, l.text[done:l.inputs]...)
+			dst = append(dst, inputs...)
+			done = l.inputs
+		}
+		dst = append(dst, l.text[done:at]...)
+		done = at
+	}
+	if !masked {
+		for _, g := range l.gaps {
+			copyTo(g.at)
+			if g.env {
+				dst = escape(dst, d.Env[g.output])
+			} else if p, err := d.OutputPath(s, g.output); err == nil && !p.IsZero() {
+				// An error is about the derivation's name; naming its
+				// own path will report it.
+				dst = append(dst, s.Dir...)
+				dst = append(dst, '/')
+				dst = append(dst, p.String()...)
+			}
+		}
+	}
+	copyTo(len(l.text))
+	return dst
+}
+
+// stored is the form to be stored, in memory of its own.
+func (l *layout) stored(d *Derivation, s storepath.Scheme) []byte {
+	l.scratch = l.realInputs(l.scratch[:0], d, s)
+	size := len(l.text) + len(l.scratch) + len(l.gaps)*(len(s.Dir)+80)
+	return l.assemble(make([]byte, 0, size), d, s, l.scratch, false)
+}
+
+// realInputs appends the list of input derivations as it is stored.
+func (l *layout) realInputs(b []byte, d *Derivation, s storepath.Scheme) []byte {
+	l.paths = l.paths[:0]
+	for p := range d.InputDrvs {
+		l.paths = append(l.paths, p)
+	}
+	slices.SortFunc(l.paths, storepath.Compare)
+	for i, p := range l.paths {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '(')
+		b = quotedPath(b, s, p)
+		b = append(b, ',')
+		b = inputOutputs(b, d.InputDrvs[p])
+		b = append(b, ')')
+	}
+	return b
+}
+
+func inputOutputs(b []byte, in InputOutputs) []byte {
+	if len(in.Dynamic) == 0 {
+		return quotedList(b, in.Names)
+	}
+	b = append(b, '(')
+	b = quotedList(b, in.Names)
+	b = append(b, ",["...)
+	for i, name := range sortedKeys(nil, in.Dynamic) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '(')
+		b = quoted(b, name)
+		b = append(b, ',')
+		b = inputOutputs(b, in.Dynamic[name])
+		b = append(b, ')')
+	}
+	return append(b, "])"...)
+}
+
+func sortedKeys[V any](keys []string, m map[string]V) []string {
+	keys = keys[:0]
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func quotedList(b []byte, ss []string) []byte {
+	b = append(b, '[')
+	for i, s := range ss {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = quoted(b, s)
+	}
+	return append(b, ']')
+}
+
+// quoted appends a string of which the format does not escape anything.
+func quoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+func quotedPath(b []byte, s storepath.Scheme, p storepath.Path) []byte {
+	b = append(b, '"')
+	b = append(b, s.Dir...)
+	b = append(b, '/')
+	b = append(b, p.String()...)
+	return append(b, '"')
+}
+
+// escaped appends a string with quotes.
+func escaped(b []byte, s string) []byte {
+	b = append(b, '"')
+	b = escape(b, s)
+	return append(b, '"')
+}
+
+// escape appends a string without quotes. What needs no escaping is copied in
+// runs.
+func escape(b []byte, s string) []byte {
+	for {
+		i := strings.IndexAny(s, "\"\\\n\r\t")
+		if i < 0 {
+			return append(b, s...)
+		}
+		b = append(b, s[:i]...)
+		b = append(b, '\\')
+		switch s[i] {
+		case '\n':
+			b = append(b, 'n')
+		case '\r':
+			b = append(b, 'r')
+		case '\t':
+			b = append(b, 't')
+		default:
+			b = append(b, s[i])
+		}
+		s = s[i+1:]
+	}
+}
