@@ -1,0 +1,222 @@
+package sandbox_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed192a40f6/glang/realise/sandbox"
+)
+
+// The test binary is its own builder: inside, as /bin/sh, it does what its
+// first argument says.
+func TestMain(m *testing.M) {
+	sandbox.Init()
+	if os.Args[0] == "builder" {
+		os.Exit(builder(os.Args[1]))
+	}
+	os.Exit(m.Run())
+}
+
+func builder(what string) int {
+	fail := func(err error) int { fmt.Println(err); return 1 }
+	switch what {
+	case "look":
+		names := func(dir string) string {
+			entries, err := os.ReadDir(dir)
+			if err != nil {
+				return err.Error()
+			}
+			var l []string
+			for _, e := range entries {
+				l = append(l, e.Name())
+			}
+			return strings.Join(l, " ")
+		}
+		cwd, _ := os.Getwd()
+		host, _ := os.Hostname()
+		fmt.Println("uid", os.Getuid(), os.Getgid(), "pid", os.Getpid(), "cwd", cwd, "host", host)
+		for _, d := range []string{"/", "/store", "/dev", "/etc", "/build", "/proc/self/fd"} {
+			fmt.Println(d+":", names(d))
+		}
+		status, _ := os.ReadFile("/proc/self/status")
+		for _, line := range strings.Split(string(status), "\n") {
+			if strings.HasPrefix(line, "Cap") || strings.HasPrefix(line, "NoNewPrivs") || strings.HasPrefix(line, "Seccomp:") || strings.HasPrefix(line, "Groups") {
+				fmt.Println(strings.Join(strings.Fields(line), " "))
+			}
+		}
+	case "write":
+		if err := os.WriteFile("/store/out", []byte("made"), 0o755); err != nil {
+			return fail(err)
+		}
+		for _, p := range []string{"/x", "/etc/x", "/store/input/x", "/bin/x", "/dev/x", "/proc/sys/kernel/core_pattern"} {
+			if err := os.WriteFile(p, nil, 0o644); err == nil {
+				fmt.Println("could write", p)
+			}
+		}
+		if err := os.Chmod("/store/input", 0o777); err == nil {
+			fmt.Println("could chmod an input")
+		}
+		for _, p := range []string{"/tmp/x", "/build/x", "/dev/shm/x", "/dev/null"} {
+			if err := os.WriteFile(p, nil, 0o644); err != nil {
+				return fail(err)
+			}
+		}
+		fmt.Println("setuid:", syscall.Chmod("/build/x", 0o4755), "xattr:", syscall.Setxattr("/build/x", "user.a", []byte("b"), 0))
+	case "net":
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fail(err)
+		}
+		l.Close()
+		_, err = net.Dial("tcp", "192.0.2.1:80")
+		fmt.Println(err)
+	case "orphan":
+		p, err := os.StartProcess("/bin/sh", []string{"builder", "sleep"}, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+		if err != nil {
+			return fail(err)
+		}
+		fmt.Println("started", p.Pid > 1)
+	case "sleep":
+		select {}
+	case "killself":
+		syscall.Kill(1, syscall.SIGTERM)
+		return 7
+	}
+	return 0
+}
+
+func run(t *testing.T, change func(*sandbox.Spec)) (string, sandbox.Status, string) {
+	t.Helper()
+	if err := sandbox.Available(); err != nil {
+		if os.Getenv("GLANG_TEST_SANDBOX") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	top := t.TempDir()
+	dir, store := filepath.Join(top, "b"), filepath.Join(top, "s")
+	for _, d := range []string{dir, store, store + "/input", store + "/hidden"} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(store+"/file", []byte("f"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("input", store+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := &sandbox.Spec{
+		Dir: dir, StoreDir: "/store", RealStore: store, Inputs: []string{"input", "file", "link"},
+		Shell: self, Binds: sandbox.Libraries(self), Path: "/bin/sh", Env: []string{"A=b"}, Platform: "x86_64-linux",
+	}
+	change(spec)
+	p, err := sandbox.Start(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Output.Close()
+	out, _ := io.ReadAll(p.Output) // ends with EIO when the builder is gone
+	st, err := p.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out), st, dir
+}
+
+func do(what string) func(*sandbox.Spec) {
+	return func(s *sandbox.Spec) { s.Args = []string{"builder", what} }
+}
+
+func TestView(t *testing.T) {
+	got, st, _ := run(t, do("look"))
+	want := `uid 1000 100 pid 1 cwd /build host localhost
+/: bin build dev etc proc store tmp
+/store: file input link
+/dev: fd full null ptmx pts random shm stderr stdin stdout tty urandom zero
+/etc: group hosts passwd
+/build: 
+/proc/self/fd: 0 1 2 3
+Groups:
+CapInh: 0000000000000000
+CapPrm: 0000000000000000
+CapEff: 0000000000000000
+CapBnd: 0000000000000000
+CapAmb: 0000000000000000
+NoNewPrivs: 1
+Seccomp: 2
+`
+	// 3 is what the listing itself holds open.
+	got = strings.Replace(got, " lib lib64 ", " ", 1) // of a test binary that cgo made
+	if i := strings.Index(got, "Groups: "); i >= 0 && os.Geteuid() != 0 {
+		got = got[:i] + "Groups:" + got[i+strings.IndexByte(got[i:], '\n'):] // an ordinary user cannot drop groups
+	}
+	if d := cmp.Diff(want, got); d != "" || !st.OK() {
+		t.Errorf("status %v (-want +got):\n%s", st, d)
+	}
+}
+
+func TestWrites(t *testing.T) {
+	got, st, dir := run(t, do("write"))
+	want := "setuid: operation not permitted xattr: operation not supported\n"
+	if d := cmp.Diff(want, got); d != "" || !st.OK() {
+		t.Errorf("status %v (-want +got):\n%s", st, d)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "store", "out"))
+	if err != nil || string(b) != "made" {
+		t.Errorf("output: %q, %v", b, err)
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	got, _, _ := run(t, do("net"))
+	if !strings.Contains(got, "network is unreachable") {
+		t.Errorf("dialling out: %s", got)
+	}
+}
+
+func TestLeavesNoProcess(t *testing.T) {
+	got, st, _ := run(t, do("orphan"))
+	if got != "started true\n" || !st.OK() {
+		t.Errorf("%q, %v", got, st)
+	}
+}
+
+func TestMissingBuilder(t *testing.T) {
+	got, st, _ := run(t, func(s *sandbox.Spec) { s.Path, s.Args = "/none", []string{"none"} })
+	if got != "executing '/none': No such file or directory\n" || st.ExitStatus() != 1 {
+		t.Errorf("%q, %v", got, st)
+	}
+}
+
+func BenchmarkTrivial(b *testing.B) {
+	if err := sandbox.Available(); err != nil {
+		b.Skip(err)
+	}
+	self, _ := os.Executable()
+	store := b.TempDir()
+	for b.Loop() {
+		dir := b.TempDir()
+		p, err := sandbox.Start(&sandbox.Spec{Dir: dir, StoreDir: "/store", RealStore: store, Shell: self, Path: "/bin/sh", Args: []string{"builder", "nothing"}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, p.Output)
+		if st, err := p.Wait(); err != nil || !st.OK() {
+			b.Fatal(st, err)
+		}
+		p.Output.Close()
+	}
+}
