@@ -1,0 +1,519 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seed192a40f6/glang/store/hash"
+	"github.com/seed192a40f6/glang/store/nar"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// AddText adds a file whose path follows from its name, contents and
+// references, which must be valid: what toFile makes, and derivations.
+func (s *Store) AddText(name string, contents []byte, refs []storepath.Path) (storepath.Path, error) {
+	return s.addText(name, contents, refs, false)
+}
+
+func (s *Store) addText(name string, contents []byte, refs []storepath.Path, repair bool) (storepath.Path, error) {
+	h := hash.Sum(s.scheme.Hash, contents)
+	p, err := s.scheme.TextPath(name, h, refs)
+	if err != nil {
+		return p, err
+	}
+	return p, s.add(p, repair, false, func(tmp string) (*PathInfo, error) {
+		if err := writeStoreFile(tmp, contents, false); err != nil {
+			return nil, err
+		}
+		info := &PathInfo{Path: p, References: sortedPaths(refs), CA: storepath.ContentAddress{Method: storepath.Text, Hash: h}}
+		info.NarHash, info.NarSize = narOfFile(s.scheme.Hash, contents)
+		return info, nil
+	})
+}
+
+// narOfFile hashes the archive of a file that is not executable.
+func narOfFile(algo hash.Algo, contents []byte) (hash.Hash, int64) {
+	h := hash.New(algo)
+	// a Hasher's Write never fails, and there is nothing else that could
+	_ = nar.DumpString(h, string(contents))
+	return h.Sum(), h.Size()
+}
+
+// AddFile adds the bytes that r yields as a file, hashed flat (or as text or
+// archive, as o.Method says).
+func (s *Store) AddFile(name string, r io.Reader, o AddOptions) (storepath.Path, error) {
+	dir, done, err := s.TempDir()
+	if err != nil {
+		return storepath.Path{}, err
+	}
+	defer done()
+	file := filepath.Join(dir, "x")
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return storepath.Path{}, err
+	}
+	_, err = io.Copy(f, r)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return storepath.Path{}, fmt.Errorf("writing to file '%s': %w", file, bare(err))
+	}
+	return s.AddTree(name, nar.OS(), file, o)
+}
+
+// AddPath adds what lies at path in the file system. An ordinary user's
+// mistake, a special file, is an error; nothing of it stays.
+func (s *Store) AddPath(name, path string, o AddOptions) (storepath.Path, error) {
+	return s.AddTree(name, nar.OS(), path, o)
+}
+
+// AddTree adds what lies at path in a tree of files. The tree is read once if
+// it fits into memory.
+func (s *Store) AddTree(name string, t nar.Tree, path string, o AddOptions) (storepath.Path, error) {
+	if o.Algo == 0 {
+		o.Algo = s.scheme.Hash
+	}
+	if err := storepath.CheckName(name); err != nil {
+		return storepath.Path{}, err
+	}
+	if err := s.writable(); err != nil {
+		return storepath.Path{}, err
+	}
+	d, err := s.takeDump(t, path, o)
+	if err != nil {
+		return storepath.Path{}, err
+	}
+	defer d.drop()
+	ca := storepath.ContentAddress{Method: o.Method, Hash: d.hash}
+	p, err := caPath(s.scheme, name, ca, o.Refs, false)
+	if err != nil {
+		return p, err
+	}
+	if !o.Expect.IsZero() && o.Expect != d.hash {
+		return p, &HashMismatch{Path: path, Want: o.Expect, Got: d.hash}
+	}
+	return p, s.add(p, o.Repair, false, func(tmp string) (*PathInfo, error) {
+		info := &PathInfo{Path: p, References: sortedPaths(o.Refs), CA: ca, NarHash: d.narHash, NarSize: d.narSize}
+		return info, d.restore(tmp)
+	})
+}
+
+// HashMismatch reports contents that have another hash than they should.
+type HashMismatch struct {
+	Path      string
+	Want, Got hash.Hash
+}
+
+func (e *HashMismatch) Error() string {
+	return fmt.Sprintf("hash mismatch for path '%s'\n  specified: %s\n  got:       %s", e.Path, e.Want.SRI(), e.Got.SRI())
+}
+
+// ComputePath returns the path under which AddTree would add a tree, and the
+// hash in it, without a store.
+func ComputePath(scheme storepath.Scheme, name string, t nar.Tree, path string, o AddOptions) (storepath.Path, hash.Hash, error) {
+	if o.Algo == 0 {
+		o.Algo = scheme.Hash
+	}
+	if err := storepath.CheckName(name); err != nil {
+		return storepath.Path{}, hash.Hash{}, err
+	}
+	h, err := hashTree(o.Method, o.Algo, t, path, o.Filter)
+	if err != nil {
+		return storepath.Path{}, hash.Hash{}, err
+	}
+	p, err := caPath(scheme, name, storepath.ContentAddress{Method: o.Method, Hash: h}, o.Refs, false)
+	return p, h, err
+}
+
+// hashTree hashes a tree by a method.
+func hashTree(m storepath.Method, algo hash.Algo, t nar.Tree, path string, filter nar.Filter) (hash.Hash, error) {
+	switch m {
+	case storepath.NAR:
+		h, _, err := nar.HashTree(algo, t, path, filter)
+		return h, err
+	case storepath.Git:
+		return gitHash(algo, t, path, filter)
+	}
+	h := hash.New(algo)
+	err := copyFlat(h, t, path)
+	return h.Sum(), err
+}
+
+// copyFlat writes the bytes of a regular file.
+func copyFlat(w io.Writer, t nar.Tree, path string) error {
+	fi, err := t.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() {
+		return fmt.Errorf("path '%s' is not a regular file", path)
+	}
+	f, err := t.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// AddNAR adds the archive read from r as the path that info describes. The
+// archive must have info's hash and size, and, if info has a content address,
+// that. Nothing is read from r if the path is valid already. Whether to trust
+// info is the caller's business.
+func (s *Store) AddNAR(info *PathInfo, r io.Reader, o AddNAROptions) error {
+	return s.add(info.Path, o.Repair, o.Locked, func(tmp string) (*PathInfo, error) {
+		h := hash.New(s.scheme.Hash)
+		if err := restore(nar.NewReader(io.TeeReader(r, h)), tmp); err != nil {
+			return nil, err
+		}
+		name := s.scheme.Print(info.Path)
+		if got := h.Sum(); got != info.NarHash {
+			return nil, fmt.Errorf("hash mismatch importing path '%s';\n  specified: %s\n  got:       %s",
+				name, info.NarHash.Prefixed(hash.Nix32), got.Prefixed(hash.Nix32))
+		}
+		if h.Size() != info.NarSize {
+			return nil, fmt.Errorf("size mismatch importing path '%s';\n  specified: %d\n  got:       %d", name, info.NarSize, h.Size())
+		}
+		if !info.CA.IsZero() {
+			got, err := HashModulo(info.CA.Method, info.CA.Hash.Algo(), nar.OS(), tmp, info.Path.HashPart())
+			if err != nil {
+				return nil, err
+			}
+			if got != info.CA.Hash {
+				return nil, fmt.Errorf("ca hash mismatch importing path '%s';\n  specified: %s\n  got:       %s",
+					name, info.CA.Hash.Prefixed(hash.Nix32), got.Prefixed(hash.Nix32))
+			}
+		}
+		return info, nil
+	})
+}
+
+// add makes p valid unless it is. write makes the canonical object at tmp, a
+// directory at the top with mode 0755, and says what to register.
+func (s *Store) add(p storepath.Path, repair, locked bool, write func(tmp string) (*PathInfo, error)) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := s.AddTempRoot(p); err != nil {
+		return err
+	}
+	if !repair { // without the lock first, which costs more than the question
+		if ok, err := s.IsValid(p); ok || err != nil {
+			return err
+		}
+	}
+	if !locked {
+		unlock, err := s.Lock(context.Background(), []storepath.Path{p}, nil)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if !repair {
+			if ok, err := s.IsValid(p); ok || err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.AutoGC(); err != nil {
+		return err
+	}
+	tmp, err := s.tempName()
+	if err != nil {
+		return err
+	}
+	info, err := write(tmp)
+	if err == nil {
+		err = s.Install(tmp, p)
+	}
+	if err == nil {
+		err = s.Register([]PathInfo{*info})
+	}
+	if err != nil {
+		if _, derr := deleteTree(tmp); derr != nil {
+			err = errors.Join(err, derr)
+		}
+		return s.explainWrite(err)
+	}
+	return nil
+}
+
+// explainWrite adds to an error of a full disk what to do about it.
+func (s *Store) explainWrite(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fmt.Errorf("%w\nThe disk that holds '%s' is full; 'glang store gc' makes room", err, s.real)
+	}
+	return err
+}
+
+// Install moves a canonical object (see [Store.Canonicalise], with
+// KeepRootWritable) from a file name on the same file system, as [Store.TempDir]
+// gives it, to where store path p lies, in place of what may lie there. The
+// caller holds the lock of p and registers it next.
+func (s *Store) Install(tmp string, p storepath.Path) error {
+	real := s.RealPath(p)
+	if err := s.setAside(real); err != nil {
+		return err
+	}
+	if err := renameNew(tmp, real); err != nil {
+		return fmt.Errorf("renaming \"%s\" to \"%s\": %w", tmp, real, bare(err))
+	}
+	fi, err := os.Lstat(real)
+	if err == nil && fi.IsDir() {
+		if err = os.Chmod(real, 0o555); err == nil {
+			// the rename has left the time alone on the file systems we know
+			err = os.Chtimes(real, time.Time{}, time.Unix(storeMtime, 0))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if s.cfg.AutoOptimise {
+		if _, err := s.optimisePath(p, false); err != nil {
+			return err
+		}
+	}
+	if s.cfg.FsyncStorePaths {
+		return syncTree(real)
+	}
+	return nil
+}
+
+// setAside deletes what an interrupted process left under the name of a path,
+// or, for a repair, what is to be replaced. A tree is renamed first, so that
+// nobody sees a part of it.
+func (s *Store) setAside(real string) error {
+	fi, err := os.Lstat(real)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	tmp, err := s.tempName()
+	if err != nil {
+		return err
+	}
+	if fi.IsDir() {
+		if err := os.Chmod(real, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(real, tmp); err != nil {
+		return fmt.Errorf("renaming \"%s\" to \"%s\": %w", real, tmp, bare(err))
+	}
+	_, err = deleteTree(tmp)
+	return err
+}
+
+// dumpBuffer is how large an archive may be to be kept in memory until it is
+// known whether its path is valid already.
+const dumpBuffer = 32 << 20
+
+// dump is what AddTree has read of a tree.
+type dump struct {
+	hash    hash.Hash // by method
+	narHash hash.Hash
+	narSize int64
+	archive []byte // nil if too large
+	tmp     string // then the tree restored here
+}
+
+// takeDump reads a tree once, computing its hashes, and keeps a copy: in memory
+// or, if it is too large, restored to a temporary name.
+func (s *Store) takeDump(t nar.Tree, path string, o AddOptions) (*dump, error) {
+	d := &dump{}
+	h := hash.New(s.scheme.Hash)
+	sp := &spill{store: s}
+	err := dumpFor(io.MultiWriter(h, sp), t, path, o)
+	err = sp.finish(err)
+	d.archive, d.tmp = sp.buf, sp.tmp
+	if err != nil {
+		d.drop()
+		return nil, err
+	}
+	d.narHash, d.narSize = h.Sum(), h.Size()
+	if o.Method == storepath.NAR && o.Algo == s.scheme.Hash {
+		d.hash = d.narHash
+		return d, nil
+	}
+	// the copy, not the tree, which may have changed
+	if o.Method == storepath.Git && d.tmp == "" {
+		if err = d.unpack(s); err != nil {
+			d.drop()
+			return nil, err
+		}
+	}
+	if d.tmp != "" {
+		d.hash, err = hashTree(o.Method, o.Algo, nar.OS(), d.tmp, nil)
+	} else {
+		d.hash, err = hashArchive(o.Method, o.Algo, d.archive)
+	}
+	if err != nil {
+		d.drop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// dumpFor writes the archive of the object: for the flat methods that of a
+// file that is not executable, whatever its mode.
+func dumpFor(w io.Writer, t nar.Tree, path string, o AddOptions) error {
+	if o.Method != storepath.Flat && o.Method != storepath.Text {
+		return nar.DumpTree(w, t, path, o.Filter)
+	}
+	fi, err := t.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() {
+		return fmt.Errorf("path '%s' is not a regular file", path)
+	}
+	f, err := t.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	nw := nar.NewWriter(w)
+	if err := nw.WriteHeader(&nar.Header{Type: nar.Regular, Size: fi.Size()}); err != nil {
+		return err
+	}
+	if _, err := io.Copy(nw, f); err != nil {
+		return err
+	}
+	return nw.Close()
+}
+
+// unpack restores the archive from memory.
+func (d *dump) unpack(s *Store) (err error) {
+	if d.tmp, err = s.tempName(); err != nil {
+		return err
+	}
+	err = restore(nar.NewReader(bytes.NewReader(d.archive)), d.tmp)
+	d.archive = nil
+	return err
+}
+
+// hashArchive hashes by archive or flat method the tree whose archive is in memory.
+func hashArchive(m storepath.Method, algo hash.Algo, archive []byte) (hash.Hash, error) {
+	if m == storepath.NAR {
+		return hash.Sum(algo, archive), nil
+	}
+	r := nar.NewReader(bytes.NewReader(archive))
+	if _, err := r.Next(); err != nil {
+		return hash.Hash{}, err
+	}
+	h := hash.New(algo)
+	_, err := r.WriteTo(h)
+	return h.Sum(), err
+}
+
+func (d *dump) restore(tmp string) error {
+	if d.tmp == "" {
+		return restore(nar.NewReader(bytes.NewReader(d.archive)), tmp)
+	}
+	err := os.Rename(d.tmp, tmp)
+	if err == nil {
+		d.tmp = ""
+	}
+	return err
+}
+
+func (d *dump) drop() {
+	if d.tmp != "" {
+		// what cannot be deleted now goes with the work directory
+		_, _ = deleteTree(d.tmp)
+	}
+}
+
+// spill keeps an archive in memory up to a size, and from then on restores it.
+type spill struct {
+	store *Store
+	buf   []byte
+	pipe  *io.PipeWriter
+	done  chan error
+	tmp   string
+}
+
+func (sp *spill) Write(p []byte) (int, error) {
+	if sp.pipe == nil {
+		if len(sp.buf)+len(p) <= dumpBuffer {
+			sp.buf = append(sp.buf, p...)
+			return len(p), nil
+		}
+		if err := sp.begin(); err != nil {
+			return 0, err
+		}
+	}
+	return sp.pipe.Write(p)
+}
+
+func (sp *spill) begin() error {
+	tmp, err := sp.store.tempName()
+	if err != nil {
+		return err
+	}
+	r, w := io.Pipe()
+	sp.tmp, sp.pipe, sp.done = tmp, w, make(chan error, 1)
+	go func() {
+		err := restore(nar.NewReader(r), tmp)
+		r.CloseWithError(err)
+		sp.done <- err
+	}()
+	_, err = w.Write(sp.buf)
+	sp.buf = nil
+	return err
+}
+
+// finish ends the archive, of which err tells whether it is whole.
+func (sp *spill) finish(err error) error {
+	if sp.pipe == nil {
+		return err
+	}
+	sp.pipe.CloseWithError(err) // nil: end of file
+	if rerr := <-sp.done; rerr != nil {
+		return rerr
+	}
+	return err
+}
+
+// Tree gives the contents of the store: names begin with the base name of a
+// store path. Whether the path is valid is the caller's business.
+func (s *Store) Tree() nar.Tree { return storeTree{s.real} }
+
+type storeTree struct{ dir string }
+
+func (t storeTree) Open(name string) (fs.File, error) {
+	return nar.OS().Open(filepath.Join(t.dir, name))
+}
+func (t storeTree) Lstat(name string) (fs.FileInfo, error) {
+	return os.Lstat(filepath.Join(t.dir, name))
+}
+func (t storeTree) ReadDir(name string) ([]fs.DirEntry, error) {
+	return os.ReadDir(filepath.Join(t.dir, name))
+}
+func (t storeTree) Readlink(name string) (string, error) {
+	return os.Readlink(filepath.Join(t.dir, name))
+}
+
+// DumpNAR writes the archive of a valid path.
+func (s *Store) DumpNAR(p storepath.Path, w io.Writer) error {
+	ok, err := s.IsValid(p)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return s.notValid(p)
+	}
+	return nar.Dump(w, s.RealPath(p), nil)
+}

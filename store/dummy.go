@@ -1,0 +1,4 @@
+package store
+
+// Dummy is a store in memory.
+type Dummy struct{ API }
