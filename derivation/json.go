@@ -478,3 +478,7 @@ func (r *jsonReader) algo(v any) hash.Algo {
 	}
 	return a
 }
+
+// AppendCanonicalJSON appends JSON as the reference writes it: compact, names
+// sorted, numbers and strings in their shortest forms.
+func AppendCanonicalJSON(b, text []byte) ([]byte, error) { return appendCanonicalJSON(b, text) }

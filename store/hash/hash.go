@@ -32,11 +32,21 @@ import (
 // ErrInvalid is what errors about a malformed hash match with [errors.Is].
 var ErrInvalid = errors.New("invalid hash")
 
-// invalidError is an error about a malformed hash or algorithm name.
+// ErrUsage is what errors about unknown names of algorithms and formats match
+// besides: they blame the one who typed the command.
+var ErrUsage = errors.New("usage")
+
+// invalidError is an error about a malformed hash.
 type invalidError string
 
 func (e invalidError) Error() string        { return string(e) }
 func (e invalidError) Is(target error) bool { return target == ErrInvalid }
+
+// usageError is an error about the name of an algorithm or format.
+type usageError string
+
+func (e usageError) Error() string        { return string(e) }
+func (e usageError) Is(target error) bool { return target == ErrInvalid || target == ErrUsage }
 
 func invalidf(format string, args ...any) error {
 	return invalidError(fmt.Sprintf(format, args...))
@@ -96,7 +106,7 @@ func ParseAlgo(s string) (Algo, error) {
 			return a, nil
 		}
 	}
-	return 0, invalidf("unknown hash algorithm '%s', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'", s)
+	return 0, usageError(fmt.Sprintf("unknown hash algorithm '%s', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'", s))
 }
 
 // Hash is a digest and the algorithm that made it. The zero Hash is none.
@@ -271,7 +281,7 @@ func ParseFormat(s string) (f Format, deprecated bool, err error) {
 	case "sri":
 		return SRI, false, nil
 	}
-	return 0, false, invalidf("unknown hash format '%s', expect 'base16', 'base32', 'base64', or 'sri'", s)
+	return 0, false, usageError(fmt.Sprintf("unknown hash format '%s', expect 'base16', 'base32', 'base64', or 'sri'", s))
 }
 
 // Format writes the hash without its algorithm; the format SRI includes it.
