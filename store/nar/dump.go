@@ -95,6 +95,9 @@ func (d *dumper) node(name string, mode fs.FileMode, depth int) error {
 }
 
 func (d *dumper) regular(name string) error {
+	if _, ok := d.t.(osTree); ok {
+		return d.osRegular(name)
+	}
 	f, err := d.t.Open(name)
 	if err != nil {
 		return err
@@ -107,8 +110,12 @@ func (d *dumper) regular(name string) error {
 	if !fi.Mode().IsRegular() {
 		return fmt.Errorf("file '%s' changed its type while it was being read", name)
 	}
-	d.e.contentsHeader(fi.Mode()&0o100 != 0, fi.Size())
-	d.e.contents(f, fi.Size(), name)
+	return d.contents(name, f, fi.Mode()&0o100 != 0, fi.Size())
+}
+
+func (d *dumper) contents(name string, f io.Reader, executable bool, size int64) error {
+	d.e.contentsHeader(executable, size)
+	d.e.contents(f, size, name)
 	d.e.str(")")
 	return d.e.err
 }
@@ -149,7 +156,7 @@ func (d *dumper) dir(name string, depth int) error {
 // osTree is the file system of the machine.
 type osTree struct{}
 
-func (osTree) Open(name string) (fs.File, error)          { return openNoFollow(name) }
+func (osTree) Open(name string) (fs.File, error)          { return os.Open(name) }
 func (osTree) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(name) }
 func (osTree) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (osTree) Readlink(name string) (string, error)       { return os.Readlink(name) }
