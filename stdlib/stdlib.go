@@ -22,5 +22,5 @@ import "embed"
 // FS is the tree behind <std>, rooted at this folder: "default.expr",
 // "lib/default.expr" and so on.
 //
-//go:embed default.expr lib
+//go:embed default.expr lib build debian pkgs
 var FS embed.FS

@@ -75,9 +75,10 @@ func relocateELF(data []byte, where Location) ([]byte, error) {
 		// the C library needs nothing but the loader, which is there already.
 		return data, nil
 	}
-	dirs := []string{f.libPathBelow(where.Prefix), where.libDir(where.Prefix, m)}
+	// The loader's own libraries first: the tree may have a copy of them.
+	dirs := []string{f.libPathBelow(where.Prefix), where.libDir(where.Runtime, m)}
 	if where.Runtime != where.Prefix {
-		dirs = append(dirs, where.libDir(where.Runtime, m))
+		dirs = append(dirs, where.libDir(where.Prefix, m))
 	}
 	libPath := strings.TrimPrefix(strings.Join(dirs, ":"), ":")
 	return f.rewrite(path.Join(where.libDir(where.Runtime, m), m.loader), libPath)
