@@ -75,6 +75,20 @@ func (s *Sources) Add(src *Source) {
 	s.list = append(s.list, src)
 }
 
+// Of finds the text that a position lies in; nil for NoPos. Unlike Locate it
+// does not look into the text.
+func (s *Sources) Of(p Pos) *Source {
+	if p == NoPos {
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i := sort.Search(len(s.list), func(i int) bool { return s.list[i].Base > p }) - 1; i >= 0 {
+		return s.list[i]
+	}
+	return nil
+}
+
 // Locate finds line and column of a position; ok is false for NoPos.
 func (s *Sources) Locate(p Pos) (loc Location, ok bool) {
 	if p == NoPos {

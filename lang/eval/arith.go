@@ -1,0 +1,223 @@
+package eval
+
+import (
+	"math/bits"
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// arithCode is an arithmetic operator or a comparison. In the language these
+// are calls of builtins (__sub, __lessThan …), which does the general case;
+// integers are computed here.
+type arithCode struct {
+	eager
+	op   ast.Op
+	b    *Builtin
+	l, r code // in the order in which the builtin takes them
+	neg  bool
+	pos  ast.Pos
+}
+
+func (c *arithCode) eval(m *Machine, f *frame) Value {
+	m.beginCall(c.pos)
+	m.push(shadowBuiltin, unsafe.Pointer(c.b), c.pos)
+	l := c.l.eval(m, f)
+	r := c.r.eval(m, f)
+	var x Value
+	if Kind(l.kind) == KindInt && Kind(r.kind) == KindInt {
+		ok := true
+		switch c.op {
+		case ast.OpLess:
+			x = Bool((l.n < r.n) != c.neg)
+		case ast.OpSub:
+			n := l.n - r.n
+			ok = (l.n^r.n)&(l.n^n) >= 0
+			x = Int(n)
+		case ast.OpMul:
+			var n int64
+			n, ok = mulInt(l.n, r.n)
+			x = Int(n)
+		case ast.OpDiv:
+			ok = r.n != 0 && !(l.n == -1<<63 && r.n == -1)
+			if ok {
+				x = Int(l.n / r.n)
+			}
+		}
+		if ok {
+			m.sp--
+			m.calls--
+			return x
+		}
+	}
+	base := m.reserve(2)
+	m.args[base], m.args[base+1] = m.NewValue(l), m.NewValue(r)
+	x = c.b.Fn(m, ast.NoPos, m.args[base:base+2:base+2])
+	m.argTop = base
+	m.sp--
+	m.calls--
+	if c.neg {
+		x = Bool(x.n == 0)
+	}
+	return x
+}
+
+func mulInt(a, b int64) (int64, bool) {
+	neg := (a < 0) != (b < 0)
+	ua, ub := uint64(a), uint64(b)
+	if a < 0 {
+		ua = -ua
+	}
+	if b < 0 {
+		ub = -ub
+	}
+	hi, lo := bits.Mul64(ua, ub)
+	if hi != 0 {
+		return 0, false
+	}
+	if neg {
+		return -int64(lo), lo <= 1<<63
+	}
+	return int64(lo), lo < 1<<63
+}
+
+// addCode is l + r: of numbers, strings or paths.
+type addCode struct {
+	eager
+	l, r       code
+	pos        ast.Pos
+	lpos, rpos ast.Pos
+}
+
+func (c *addCode) eval(m *Machine, f *frame) Value {
+	l := c.l.eval(m, f)
+	switch Kind(l.kind) {
+	case KindInt:
+		r := c.r.eval(m, f)
+		switch Kind(r.kind) {
+		case KindInt:
+			n := l.n + r.n
+			if (l.n^n)&(r.n^n) < 0 {
+				m.Fail(diag.Eval, c.rpos, "integer overflow in adding %d + %d", l.n, r.n)
+			}
+			return Int(n)
+		case KindFloat:
+			return Float(float64(l.n) + r.Float())
+		}
+		m.Fail(diag.Eval, c.rpos, "cannot add %s to an integer", m.showType(&r))
+	case KindFloat:
+		r := c.r.eval(m, f)
+		switch Kind(r.kind) {
+		case KindInt:
+			return Float(l.Float() + float64(r.n))
+		case KindFloat:
+			return Float(l.Float() + r.Float())
+		}
+		m.Fail(diag.Eval, c.rpos, "cannot add %s to a float", m.showType(&r))
+	case KindString:
+		r := c.r.eval(m, f)
+		if Kind(r.kind) == KindString {
+			return m.concat(l, r)
+		}
+		s, ctx := m.coerce(&r, c.rpos, segment, CoerceOpts{CopyToStore: true, Canonicalise: true})
+		return m.concat(l, String(s, ctx))
+	}
+	isPath := Kind(l.kind) == KindPath
+	s, ctx := m.coerce(&l, c.lpos, segment, CoerceOpts{})
+	r := c.r.eval(m, f)
+	t, ctx2 := m.coerce(&r, c.rpos, segment, CoerceOpts{Canonicalise: true})
+	ctx = m.JoinContexts(ctx, ctx2)
+	if isPath {
+		return m.pathOf(s+t, ctx, c.pos)
+	}
+	return m.concat(String(s, ctx), String(t, 0))
+}
+
+const segment = "while evaluating a path segment"
+
+func (m *Machine) pathOf(s string, ctx Context, pos ast.Pos) Value {
+	if ctx != 0 {
+		m.Fail(diag.Eval, pos, "a string that refers to a store path cannot be appended to a path")
+	}
+	return PathValue(CleanPath(s))
+}
+
+func (m *Machine) concat(l, r Value) Value {
+	if r.n == 0 && (r.aux == 0 || r.aux == l.aux) {
+		return l
+	}
+	if l.n == 0 && (l.aux == 0 || r.aux == l.aux) {
+		return r
+	}
+	n := int(l.n + r.n)
+	m.Charge(int64(n))
+	b := make([]byte, n)
+	copy(b[copy(b, l.Str()):], r.Str())
+	return String(unsafe.String(unsafe.SliceData(b), n), m.JoinContexts(Context(l.aux), Context(r.aux)))
+}
+
+// addConst is x + n or x - n of a variable and a literal: if x is known, so
+// is the result, and no thunk is needed.
+type addConst struct {
+	code
+	v    code
+	n    int64
+	self *deferred
+}
+
+func (c *addConst) delay(m *Machine, f *frame) *Value {
+	if v := peek(c.v, f); v != nil && v.Kind() == KindInt {
+		n := v.n + c.n
+		if (v.n^n)&(c.n^n) >= 0 {
+			return m.NewValue(Int(n))
+		}
+	}
+	return m.newThunk(c.self.index, f)
+}
+
+// interpCode is a string with interpolation, or a path.
+type interpCode struct {
+	eager
+	parts []code
+	pos   []ast.Pos
+	at    ast.Pos
+	path  bool
+}
+
+func (c *interpCode) eval(m *Machine, f *frame) Value {
+	var buf [8]string
+	strs := buf[:0]
+	var ctx Context
+	n := 0
+	opts := CoerceOpts{CopyToStore: !c.path, Canonicalise: true}
+	for i, p := range c.parts {
+		x := p.eval(m, f)
+		var s string
+		if Kind(x.kind) == KindString {
+			s = x.Str()
+			ctx = m.JoinContexts(ctx, Context(x.aux))
+		} else {
+			o := opts
+			o.Canonicalise = !c.path || i > 0
+			var k Context
+			s, k = m.coerce(&x, c.pos[i], segment, o)
+			ctx = m.JoinContexts(ctx, k)
+		}
+		n += len(s)
+		strs = append(strs, s)
+	}
+	if len(strs) == 1 && !c.path {
+		return String(strs[0], ctx)
+	}
+	m.Charge(int64(n))
+	b := make([]byte, 0, n)
+	for _, s := range strs {
+		b = append(b, s...)
+	}
+	s := unsafe.String(unsafe.SliceData(b), n)
+	if c.path {
+		return m.pathOf(s, ctx, c.at)
+	}
+	return String(s, ctx)
+}

@@ -1,0 +1,293 @@
+package eval
+
+import (
+	"iter"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+)
+
+// Attrs is an immutable attribute set: a shape (names and positions, shared
+// by all sets made at one place) and a bare array of values; or, after //, a
+// small set laid over another, see update.go.
+type Attrs struct {
+	shape *shape         // nil: vals is a *layers
+	vals  unsafe.Pointer // the first of len(shape.names) *Value
+}
+
+// shape is what sets of one origin have in common. It is immutable save for
+// its caches, which are published atomically.
+type shape struct {
+	names []ast.Symbol // ascending
+	pos   []ast.Pos    // of each attribute; nil: none
+	at    ast.Pos      // of the set itself
+	order atomic.Pointer[[]uint32]
+	merge atomic.Pointer[merge]
+}
+
+// linearFind is the length up to which a scan beats a binary search.
+const linearFind = 8
+
+func (s *shape) find(sym ast.Symbol) (int, bool) {
+	names := s.names
+	if len(names) <= linearFind {
+		for i, n := range names {
+			if n >= sym {
+				return i, n == sym
+			}
+		}
+		return len(names), false
+	}
+	lo, hi := 0, len(names)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if names[mid] < sym {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, lo < len(names) && names[lo] == sym
+}
+
+func (s *shape) posAt(i int) ast.Pos {
+	if s.pos == nil {
+		return ast.NoPos
+	}
+	return s.pos[i]
+}
+
+var emptyShape = &shape{}
+var emptyAttrs = &Attrs{shape: emptyShape}
+
+func (a *Attrs) val(i int) *Value {
+	return *(**Value)(unsafe.Add(a.vals, uintptr(i)*wordSize))
+}
+
+func (a *Attrs) values() []*Value {
+	return unsafe.Slice((**Value)(a.vals), len(a.shape.names))
+}
+
+// Get looks an attribute up.
+func (a *Attrs) Get(sym ast.Symbol) (*Value, bool) {
+	for a.shape == nil {
+		l := (*layers)(a.vals)
+		if f := l.flat.Load(); f != nil {
+			a = f
+			break
+		}
+		if i, ok := l.top.shape.find(sym); ok {
+			return l.top.val(i), true
+		}
+		a = l.base
+	}
+	if i, ok := a.shape.find(sym); ok {
+		return a.val(i), true
+	}
+	return nil, false
+}
+
+// Find is Get with the position where the attribute was defined.
+func (a *Attrs) Find(sym ast.Symbol) (*Value, ast.Pos, bool) {
+	for a.shape == nil {
+		l := (*layers)(a.vals)
+		if f := l.flat.Load(); f != nil {
+			a = f
+			break
+		}
+		if i, ok := l.top.shape.find(sym); ok {
+			return l.top.val(i), l.top.shape.posAt(i), true
+		}
+		a = l.base
+	}
+	if i, ok := a.shape.find(sym); ok {
+		return a.val(i), a.shape.posAt(i), true
+	}
+	return nil, ast.NoPos, false
+}
+
+// Pos is where an attribute was defined, if it is there and that is known.
+func (a *Attrs) Pos(sym ast.Symbol) ast.Pos {
+	_, pos, _ := a.Find(sym)
+	return pos
+}
+
+// At is the position of the set expression that made the set; NoPos if none did.
+func (a *Attrs) At() ast.Pos {
+	if a.shape == nil {
+		return ast.NoPos
+	}
+	return a.shape.at
+}
+
+// Len is the number of attributes.
+func (a *Attrs) Len() int {
+	if a.shape == nil {
+		return (*layers)(a.vals).size
+	}
+	return len(a.shape.names)
+}
+
+// All yields the attributes by symbol.
+func (a *Attrs) All() iter.Seq2[ast.Symbol, *Value] {
+	a = a.flat()
+	return func(yield func(ast.Symbol, *Value) bool) {
+		for i, n := range a.shape.names {
+			if !yield(n, a.val(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Attr is an attribute as [Attrs.Sorted] and [Attrs.Index] give it.
+type Attr struct {
+	Name  ast.Symbol
+	Pos   ast.Pos
+	Value *Value
+}
+
+// Index is the i-th attribute by symbol.
+func (a *Attrs) Index(i int) Attr {
+	a = a.flat()
+	return Attr{a.shape.names[i], a.shape.posAt(i), a.val(i)}
+}
+
+// Sorted yields the attributes by name, byte by byte. The order is computed
+// once for each shape.
+func (a *Attrs) Sorted(m *Machine) iter.Seq[Attr] {
+	a = a.flat()
+	order := a.shape.byName(m.E.Symbols)
+	return func(yield func(Attr) bool) {
+		for _, i := range order {
+			if !yield(Attr{a.shape.names[i], a.shape.posAt(int(i)), a.val(int(i))}) {
+				return
+			}
+		}
+	}
+}
+
+func (s *shape) byName(symbols *ast.Symbols) []uint32 {
+	if o := s.order.Load(); o != nil {
+		return *o
+	}
+	type entry struct {
+		name string
+		i    uint32
+	}
+	es := make([]entry, len(s.names))
+	for i, n := range s.names {
+		es[i] = entry{symbols.Name(n), uint32(i)}
+	}
+	slices.SortFunc(es, func(x, y entry) int {
+		if x.name < y.name {
+			return -1
+		}
+		return 1 // names are distinct
+	})
+	order := make([]uint32, len(es))
+	for i, e := range es {
+		order[i] = e.i
+	}
+	s.order.Store(&order)
+	return order
+}
+
+// newAttrs makes a flat set of a shape; the caller fills the values in.
+func (m *Machine) newAttrs(s *shape) *Attrs {
+	if len(s.names) == 0 && s.at == ast.NoPos {
+		return emptyAttrs
+	}
+	return m.attrsOver(s, m.words(len(s.names)))
+}
+
+// attrsOver makes a set over values that lie elsewhere, such as a frame's slots.
+func (m *Machine) attrsOver(s *shape, vals unsafe.Pointer) *Attrs {
+	a := (*Attrs)(m.words(2))
+	a.shape = s
+	a.vals = vals
+	return a
+}
+
+// AttrsBuilder collects attributes for a set.
+type AttrsBuilder struct {
+	m      *Machine
+	attrs  []Attr
+	sorted bool
+}
+
+// NewAttrs begins a set of about n attributes.
+func (m *Machine) NewAttrs(n int) *AttrsBuilder {
+	return &AttrsBuilder{m: m, attrs: make([]Attr, 0, n), sorted: true}
+}
+
+// Put adds an attribute. Where a name comes twice, the first one counts.
+func (b *AttrsBuilder) Put(name ast.Symbol, v *Value, pos ast.Pos) *AttrsBuilder {
+	if n := len(b.attrs); n > 0 && b.attrs[n-1].Name >= name {
+		b.sorted = false
+	}
+	b.attrs = append(b.attrs, Attr{name, pos, v})
+	return b
+}
+
+// PutName is Put for a name that is text and a value that is forced.
+func (b *AttrsBuilder) PutName(name string, v Value) *AttrsBuilder {
+	return b.Put(b.m.E.Symbols.Intern(name), b.m.NewValue(v), ast.NoPos)
+}
+
+// Build makes the set; the builder must not be used again.
+func (b *AttrsBuilder) Build() *Attrs {
+	return b.m.buildAttrs(b.attrs, b.sorted, ast.NoPos)
+}
+
+func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
+	if !sorted {
+		slices.SortStableFunc(attrs, func(x, y Attr) int { return int(x.Name) - int(y.Name) })
+		attrs = slices.CompactFunc(attrs, func(x, y Attr) bool { return x.Name == y.Name })
+	}
+	n := len(attrs)
+	m.Charge(int64(n)*4 + 64)
+	s := &shape{names: make([]ast.Symbol, n), at: at}
+	a := m.newAttrs(s)
+	vals := a.values()
+	for i, x := range attrs {
+		s.names[i] = x.Name
+		vals[i] = x.Value
+		if x.Pos != ast.NoPos {
+			if s.pos == nil {
+				m.Charge(int64(n) * 4)
+				s.pos = make([]ast.Pos, n)
+			}
+			s.pos[i] = x.Pos
+		}
+	}
+	return a
+}
+
+// MapAttrs makes a set with the names and positions of another and new values.
+func (m *Machine) MapAttrs(a *Attrs, f func(name ast.Symbol, v *Value) *Value) *Attrs {
+	a = a.flat()
+	r := m.newAttrs(a.shape)
+	vals := r.values()
+	for i, n := range a.shape.names {
+		vals[i] = f(n, a.val(i))
+	}
+	return r
+}
+
+// FilterAttrs makes a set of those attributes that keep accepts, with their positions.
+func (m *Machine) FilterAttrs(a *Attrs, keep func(name ast.Symbol, v *Value) bool) *Attrs {
+	a = a.flat()
+	out := make([]Attr, 0, len(a.shape.names))
+	for i, n := range a.shape.names {
+		if v := a.val(i); keep(n, v) {
+			out = append(out, Attr{n, a.shape.posAt(i), v})
+		}
+	}
+	if len(out) == len(a.shape.names) {
+		return a
+	}
+	return m.buildAttrs(out, true, ast.NoPos)
+}

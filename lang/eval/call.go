@@ -1,0 +1,398 @@
+package eval
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// lambda is the code of a function. Functions of plain arguments written one
+// directly in the other (a: b: …) share one frame and form a chain by inner.
+type lambda struct {
+	index uint32
+	name  atomic.Uint32
+	pos   ast.Pos
+	node  *ast.Lambda
+
+	inner   *lambda // the body, if it joins this one's frame
+	nargs   int     // arguments until the body at the end of the chain is reached
+	slots   int     // of the frame
+	first   uint32  // slot of the argument
+	joins   bool    // the frame is that of the lambda around it: copy it
+	formals []formal
+	isSet   bool // takes a set, with formals
+	open    bool // …
+	arg     bool // the whole set has a slot, 0
+	recycle bool // nothing can keep a reference to the frame
+	body    *deferred
+}
+
+type formal struct {
+	name ast.Symbol
+	pos  ast.Pos
+	def  code // nil: required
+}
+
+func (l *lambda) eval(_ *Machine, f *frame) Value { return lambdaValue(l.index, f) }
+
+func (l *lambda) delay(m *Machine, f *frame) *Value { return m.NewValue(lambdaValue(l.index, f)) }
+
+// setName names a function after the computed attribute it is bound to.
+func (l *lambda) setName(sym ast.Symbol) {
+	for ; l != nil; l = l.inner {
+		l.name.Store(uint32(sym))
+	}
+}
+
+func (l *lambda) symbol() ast.Symbol { return ast.Symbol(l.name.Load()) }
+
+// last is the lambda whose body runs when all arguments of the chain are there.
+func (l *lambda) last() *lambda {
+	for l.inner != nil {
+		l = l.inner
+	}
+	return l
+}
+
+// open makes a frame for a call, with the arguments that the functions
+// around l have been given already.
+func (m *Machine) openFrame(l *lambda, env *frame) *frame {
+	if !l.joins {
+		return m.newFrame(env, l.slots)
+	}
+	f := m.newFrame(env.up, l.slots)
+	for i := uint32(0); i < l.first; i++ {
+		*f.slot(i) = env.get(i)
+	}
+	return f
+}
+
+// run evaluates the body of a function whose frame is complete.
+func (m *Machine) run(l *lambda, f *frame, pos ast.Pos) Value {
+	if m.E.opts.ShowTrace {
+		m.push(shadowCall, unsafe.Pointer(l), pos)
+		x := l.body.get().eval(m, f)
+		m.sp--
+		return x
+	}
+	x := l.body.get().eval(m, f)
+	if l.recycle {
+		m.releaseFrame(f, l.slots)
+	}
+	return x
+}
+
+// beginCall counts a call; end with m.calls--.
+func (m *Machine) beginCall(pos ast.Pos) {
+	if m.calls > m.E.opts.MaxCallDepth {
+		m.overflow(pos)
+	}
+	m.calls++
+	m.step()
+}
+
+// bindFormals makes the frame of a function that takes a set.
+func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) *frame {
+	if atomic.LoadUint32(&arg.kind) != uint32(KindAttrs) {
+		if pos != ast.NoPos {
+			m.Trace(pos, "from call site")
+			m.ForceAttrs(arg, l.pos, "while evaluating the value passed for the lambda argument")
+			m.sp--
+		} else {
+			m.ForceAttrs(arg, l.pos, "while evaluating the value passed for the lambda argument")
+		}
+	}
+	a := arg.Attrs()
+	f := m.newFrame(env, l.slots)
+	i := uint32(0)
+	if l.arg {
+		*f.slot(0) = arg
+		i = 1
+	}
+	used := 0
+	for k := range l.formals {
+		fm := &l.formals[k]
+		if v, ok := a.Get(fm.name); ok {
+			used++
+			*f.slot(i) = v
+		} else if fm.def != nil {
+			*f.slot(i) = fm.def.delay(m, f)
+		} else {
+			m.Errorf(diag.Type, l.pos, "function '%s' called without required argument '%s'",
+				m.functionName(l), m.E.Symbols.Name(fm.name)).WithTrace(pos, "from call site").Throw()
+		}
+		i++
+	}
+	if !l.open && used != a.Len() {
+		m.unexpectedArgument(l, a, pos)
+	}
+	return f
+}
+
+func (m *Machine) functionName(l *lambda) string {
+	if s := l.symbol(); s != ast.NoSymbol {
+		return m.E.Symbols.Name(s)
+	}
+	return "anonymous lambda"
+}
+
+func (m *Machine) unexpectedArgument(l *lambda, a *Attrs, pos ast.Pos) {
+	var names []string
+	known := map[ast.Symbol]bool{}
+	for _, fm := range l.formals {
+		known[fm.name] = true
+		names = append(names, m.E.Symbols.Name(fm.name))
+	}
+	for n := range a.All() {
+		if !known[n] {
+			name := m.E.Symbols.Name(n)
+			m.Errorf(diag.Type, l.pos, "function '%s' called with unexpected argument '%s'",
+				m.functionName(l), name).WithTrace(pos, "from call site").WithSuggestions(name, names).Throw()
+		}
+	}
+}
+
+// callCode is a function applied to arguments.
+type callCode struct {
+	eager
+	fn   code
+	args []code
+	pos  ast.Pos
+}
+
+func (c *callCode) eval(m *Machine, f *frame) Value {
+	fn := c.fn.eval(m, f)
+	if Kind(fn.kind) == KindLambda {
+		l := m.E.codes.lambda(fn.aux)
+		switch {
+		case l.isSet:
+			if len(c.args) == 1 {
+				m.beginCall(c.pos)
+				x := m.run(l, m.bindFormals(l, fn.frame(), c.delaySet(m, f), c.pos), c.pos)
+				m.calls--
+				return x
+			}
+		case l.nargs == len(c.args):
+			env := m.openFrame(l, fn.frame())
+			for i, a := range c.args {
+				*env.slot(l.first + uint32(i)) = a.delay(m, f)
+			}
+			m.beginCall(c.pos)
+			x := m.run(l.last(), env, c.pos)
+			m.calls--
+			return x
+		}
+	}
+	base := m.reserve(len(c.args))
+	for i, a := range c.args {
+		v := a.delay(m, f)
+		m.args[base+i] = v
+	}
+	x := m.apply(fn, base, len(c.args), c.pos)
+	m.argTop = base
+	return x
+}
+
+// delaySet delays the argument of a function that takes a set and so will
+// force it at once: a set expression is evaluated directly.
+func (c *callCode) delaySet(m *Machine, f *frame) *Value {
+	if d, ok := c.args[0].(*deferred); ok {
+		if s, ok := d.get().(*setCode); ok && s.dynamic == nil && s.overrides < 0 {
+			return m.NewValue(s.eval(m, f))
+		}
+	}
+	return c.args[0].delay(m, f)
+}
+
+// reserve makes room for n arguments and returns where they start.
+func (m *Machine) reserve(n int) int {
+	base := m.argTop
+	m.argTop += n
+	if m.argTop > len(m.args) {
+		m.args = append(m.args, make([]*Value, max(len(m.args), n))...)
+	}
+	return base
+}
+
+// builtinCall is a builtin, known when the code is made, with all its arguments.
+type builtinCall struct {
+	eager
+	b    *Builtin
+	args []code
+	pos  ast.Pos
+}
+
+func (c *builtinCall) eval(m *Machine, f *frame) Value {
+	n := len(c.args)
+	base := m.reserve(n)
+	for i, a := range c.args {
+		v := a.delay(m, f)
+		m.args[base+i] = v
+	}
+	m.beginCall(c.pos)
+	x := m.callBuiltin(c.b, base, n, c.pos)
+	m.calls--
+	m.argTop = base
+	return x
+}
+
+func (m *Machine) callBuiltin(b *Builtin, base, n int, pos ast.Pos) Value {
+	if b.NoTrace {
+		return b.Fn(m, ast.NoPos, m.args[base:base+n:base+n])
+	}
+	m.push(shadowBuiltin, unsafe.Pointer(b), pos)
+	x := b.Fn(m, ast.NoPos, m.args[base:base+n:base+n])
+	m.sp--
+	return x
+}
+
+// Call applies fn, which it forces, to arguments, at least one.
+func (m *Machine) Call(fn *Value, pos ast.Pos, args ...*Value) Value {
+	base := m.reserve(len(args))
+	copy(m.args[base:], args)
+	m.Force(fn, pos)
+	x := m.apply(*fn, base, len(args), pos)
+	m.argTop = base
+	return x
+}
+
+// apply applies a function to the n arguments from base on.
+func (m *Machine) apply(fn Value, base, n int, pos ast.Pos) Value {
+	m.beginCall(pos)
+	for n > 0 {
+		switch Kind(fn.kind) {
+		case KindLambda:
+			l := m.E.codes.lambda(fn.aux)
+			if l.isSet {
+				fn = m.run(l, m.bindFormals(l, fn.frame(), m.args[base], pos), pos)
+				base, n = base+1, n-1
+				continue
+			}
+			f := m.openFrame(l, fn.frame())
+			for {
+				*f.slot(l.first) = m.args[base]
+				base, n = base+1, n-1
+				if l.inner == nil {
+					fn = m.run(l, f, pos)
+					break
+				}
+				l = l.inner
+				if n == 0 {
+					fn = lambdaValue(l.index, f)
+					break
+				}
+			}
+		case KindBuiltin:
+			b := (*Builtin)(fn.p)
+			if need := len(b.Args); n < need {
+				fn = m.partial(b, nil, base, n)
+				n = 0
+			} else {
+				fn = m.callBuiltin(b, base, need, pos)
+				base, n = base+need, n-need
+			}
+		case KindPartial:
+			p := (*partial)(fn.p)
+			need := len(p.fn.Args) - len(p.args)
+			if n < need {
+				fn = m.partial(p.fn, p.args, base, n)
+				n = 0
+				break
+			}
+			at := m.reserve(len(p.fn.Args))
+			copy(m.args[at+copy(m.args[at:], p.args):], m.args[base:base+need])
+			fn = m.callBuiltin(p.fn, at, len(p.fn.Args), pos)
+			m.argTop = at
+			base, n = base+need, n-need
+		case KindAttrs:
+			functor, at, ok := fn.Attrs().Find(m.E.Sym.Functor)
+			if !ok {
+				m.notFunction(&fn, pos)
+			}
+			m.Trace(pos, "while calling a functor (an attribute set with a '__functor' attribute)")
+			arg := m.args[base]
+			fn = m.Call(functor, at, m.NewValue(fn), arg)
+			m.sp--
+			base, n = base+1, n-1
+		default:
+			m.notFunction(&fn, pos)
+		}
+	}
+	m.calls--
+	return fn
+}
+
+func (m *Machine) notFunction(fn *Value, pos ast.Pos) {
+	x := *fn
+	m.Fail(diag.Type, pos, "attempt to call something which is not a function but %s: %s",
+		m.showType(&x), Plain(m.errorValue(&x)))
+}
+
+func (m *Machine) partial(b *Builtin, have []*Value, base, n int) Value {
+	args := m.NewList(len(have) + n)
+	copy(args[copy(args, have):], m.args[base:base+n])
+	return Value{kind: uint32(KindPartial), p: unsafe.Pointer(&partial{b, args})}
+}
+
+func builtinValue(b *Builtin) Value {
+	return Value{kind: uint32(KindBuiltin), p: unsafe.Pointer(b)}
+}
+
+// Function describes a forced Lambda.
+func (m *Machine) Function(v *Value) Function {
+	l := m.E.codes.lambda(v.aux)
+	return Function{Name: l.symbol(), Pos: l.pos, Arg: l.node.Arg, Formals: l.node.Formals, Doc: l.node.Doc}
+}
+
+// AutoCall applies fn, if it is a function that takes a set, to those of args
+// that it has formals for; other values are returned as they are.
+func (m *Machine) AutoCall(fn *Value, args *Attrs) *Value {
+	pos := m.determinePos(fn, ast.NoPos)
+	m.Force(fn, pos)
+	if fn.Kind() == KindAttrs {
+		if functor, ok := fn.Attrs().Get(m.E.Sym.Functor); ok {
+			return m.AutoCall(m.NewValue(m.Call(functor, pos, fn)), args)
+		}
+	}
+	if fn.Kind() != KindLambda {
+		return fn
+	}
+	l := m.E.codes.lambda(fn.aux)
+	if !l.isSet {
+		return fn
+	}
+	set := args
+	if !l.open {
+		b := m.NewAttrs(len(l.formals))
+		for _, fm := range l.formals {
+			if v, at, ok := args.Find(fm.name); ok {
+				b.Put(fm.name, v, at)
+			} else if fm.def == nil {
+				m.Fail(diag.MissingArgument, fm.pos, `cannot evaluate a function that has an argument without a value ('%s')
+Nix attempted to evaluate a function as a top level expression; in
+this case it must have its arguments supplied either by default
+values, or passed explicitly with '--arg' or '--argstr'. See
+https://nix.dev/manual/nix/stable/language/syntax.html#functions.`, m.E.Symbols.Name(fm.name))
+			}
+		}
+		set = b.Build()
+	}
+	return m.NewValue(m.Call(fn, pos, m.NewValue(AttrsValue(set))))
+}
+
+// determinePos is the position that a value itself has: where a set or
+// function was written.
+func (m *Machine) determinePos(v *Value, pos ast.Pos) ast.Pos {
+	switch v.Kind() {
+	case KindAttrs:
+		return v.Attrs().At()
+	case KindLambda:
+		return m.E.codes.lambda(v.aux).pos
+	}
+	return pos
+}
+
+// PosOf is where a value was written if that is known, else pos.
+func (m *Machine) PosOf(v *Value, pos ast.Pos) ast.Pos { return m.determinePos(v, pos) }

@@ -1,0 +1,437 @@
+package eval
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// code is a node of the form in which trees are evaluated.
+type code interface {
+	// eval computes the value in an environment.
+	eval(m *Machine, f *frame) Value
+	// delay makes a value that eval will compute when it is forced, or one
+	// that is at hand. It does nothing that could fail or be observed.
+	delay(m *Machine, f *frame) *Value
+}
+
+// codeTable gives code that values refer to a number. Reading is lock-free.
+type codeTable struct {
+	mu      sync.Mutex
+	next    uint32
+	chunks  [1 << 14]atomic.Pointer[[codeChunk]*deferred]
+	nextL   uint32
+	lambdas [1 << 13]atomic.Pointer[[codeChunk]*lambda]
+}
+
+const (
+	codeBits  = 10
+	codeChunk = 1 << codeBits
+)
+
+func (t *codeTable) at(i uint32) *deferred { return t.chunks[i>>codeBits].Load()[i&(codeChunk-1)] }
+
+func (t *codeTable) lambda(i uint32) *lambda { return t.lambdas[i>>codeBits].Load()[i&(codeChunk-1)] }
+
+func (t *codeTable) add(d *deferred) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.next
+	t.next++
+	c := &t.chunks[i>>codeBits]
+	if c.Load() == nil {
+		c.Store(new([codeChunk]*deferred))
+	}
+	c.Load()[i&(codeChunk-1)] = d
+	return i
+}
+
+func (t *codeTable) addLambda(l *lambda) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.nextL
+	t.nextL++
+	c := &t.lambdas[i>>codeBits]
+	if c.Load() == nil {
+		c.Store(new([codeChunk]*lambda))
+	}
+	c.Load()[i&(codeChunk-1)] = l
+	return i
+}
+
+// deferred is code in a lazy position. It is compiled when it first runs: of a
+// big set of packages few are looked at.
+type deferred struct {
+	index uint32
+	ready atomic.Bool
+	e     *Evaluator
+	node  ast.Node
+	code  code
+	mu    sync.Mutex
+}
+
+func (e *Evaluator) newDeferred(node ast.Node) *deferred {
+	d := &deferred{e: e, node: node}
+	d.index = e.codes.add(d)
+	return d
+}
+
+func (d *deferred) get() code {
+	if !d.ready.Load() {
+		d.compile()
+	}
+	return d.code
+}
+
+func (d *deferred) compile() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.ready.Load() {
+		d.code = d.e.compile(d.node)
+		d.node = nil
+		d.ready.Store(true)
+	}
+}
+
+func (d *deferred) eval(m *Machine, f *frame) Value { return d.get().eval(m, f) }
+
+func (d *deferred) delay(m *Machine, f *frame) *Value { return m.newThunk(d.index, f) }
+
+// compiledDeferred is a deferred for code that exists already.
+func (e *Evaluator) compiledDeferred(c code) *deferred {
+	d := &deferred{e: e, code: c}
+	d.ready.Store(true)
+	d.index = e.codes.add(d)
+	return d
+}
+
+// eager is embedded in code that occurs in lazy positions only inside a deferred.
+type eager struct{}
+
+func (eager) delay(*Machine, *frame) *Value { panic("eval: delay of code in an eager position") }
+
+// constCode is a value known when the code is made.
+type constCode struct{ v *Value }
+
+func (c *constCode) eval(*Machine, *frame) Value   { return *c.v }
+func (c *constCode) delay(*Machine, *frame) *Value { return c.v }
+
+func newConst(v Value) *constCode { return &constCode{&v} }
+
+// globalCode is a global that is computed on first use.
+type globalCode struct {
+	v   *Value
+	pos ast.Pos
+}
+
+func (c *globalCode) eval(m *Machine, _ *frame) Value {
+	m.Force(c.v, c.pos)
+	return *c.v
+}
+
+func (c *globalCode) delay(*Machine, *frame) *Value { return c.v }
+
+// localCode is a variable in a frame. The first two levels have types of their own.
+type localCode struct {
+	level, index uint32
+	pos          ast.Pos
+	late         *deferred // the variable as a thunk, for slots not filled yet
+}
+
+func (c *localCode) eval(m *Machine, f *frame) Value {
+	v := f.ancestor(c.level).get(c.index)
+	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+		m.force(v, c.pos)
+	}
+	return *v
+}
+
+func (c *localCode) delay(m *Machine, f *frame) *Value {
+	if v := f.ancestor(c.level).get(c.index); v != nil {
+		return v
+	}
+	return m.newThunk(c.late.index, f)
+}
+
+type local0 struct{ localCode }
+
+func (c *local0) eval(m *Machine, f *frame) Value {
+	v := f.get(c.index)
+	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+		m.force(v, c.pos)
+	}
+	return *v
+}
+
+func (c *local0) delay(m *Machine, f *frame) *Value {
+	if v := f.get(c.index); v != nil {
+		return v
+	}
+	return m.newThunk(c.late.index, f)
+}
+
+type local1 struct{ localCode }
+
+func (c *local1) eval(m *Machine, f *frame) Value {
+	v := f.up.get(c.index)
+	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+		m.force(v, c.pos)
+	}
+	return *v
+}
+
+func (c *local1) delay(m *Machine, f *frame) *Value {
+	if v := f.up.get(c.index); v != nil {
+		return v
+	}
+	return m.newThunk(c.late.index, f)
+}
+
+// withCode is a variable that some enclosing with must bring.
+type withCode struct {
+	level uint32
+	name  ast.Symbol
+	with  *ast.With
+	pos   ast.Pos
+	self  *deferred
+}
+
+func (c *withCode) lookup(m *Machine, f *frame) *Value {
+	f = f.ancestor(c.level)
+	for w := c.with; ; {
+		scope := m.ForceAttrs(f.get(0), w.Start, "while evaluating the first subexpression of a with expression")
+		if v, ok := scope.Get(c.name); ok {
+			return v
+		}
+		if w.Parent == nil {
+			m.Fail(diag.Undefined, c.pos, "undefined variable '%s'", m.E.Symbols.Name(c.name))
+		}
+		f = f.ancestor(w.Up)
+		w = w.Parent
+	}
+}
+
+func (c *withCode) eval(m *Machine, f *frame) Value {
+	v := c.lookup(m, f)
+	m.Force(v, c.pos)
+	return *v
+}
+
+// delay looks the name up if the innermost scope is at hand and has a value
+// for it that is evaluated.
+func (c *withCode) delay(m *Machine, f *frame) *Value {
+	if s := f.ancestor(c.level).get(0); s != nil && s.Kind() == KindAttrs {
+		if v, ok := s.Attrs().Get(c.name); ok && v.Forced() {
+			return v
+		}
+	}
+	return m.newThunk(c.self.index, f)
+}
+
+// listCode is a list.
+type listCode struct {
+	eager
+	elems []code
+}
+
+func (c *listCode) eval(m *Machine, f *frame) Value {
+	l := m.NewList(len(c.elems))
+	for i, e := range c.elems {
+		l[i] = e.delay(m, f)
+	}
+	return List(l)
+}
+
+type ifCode struct {
+	eager
+	cond, then, els code
+	pos             ast.Pos
+}
+
+func (c *ifCode) eval(m *Machine, f *frame) Value {
+	if m.evalBool(c.cond, f, c.pos, "while evaluating a branch condition") {
+		return c.then.eval(m, f)
+	}
+	return c.els.eval(m, f)
+}
+
+// evalBool evaluates a condition; what names it in errors.
+func (m *Machine) evalBool(c code, f *frame, pos ast.Pos, what string) bool {
+	m.pushText(shadowText, what, 0, pos)
+	x := c.eval(m, f)
+	if Kind(x.kind) != KindBool {
+		m.wrongType(&x, "a Boolean", pos).Throw()
+	}
+	m.sp--
+	return x.n != 0
+}
+
+type letCode struct {
+	eager
+	set  *setCode
+	body code
+}
+
+func (c *letCode) eval(m *Machine, f *frame) Value {
+	return c.body.eval(m, c.set.frame(m, f))
+}
+
+type withScope struct {
+	eager
+	scope, body code
+}
+
+func (c *withScope) eval(m *Machine, f *frame) Value {
+	n := m.newFrame(f, 1)
+	*n.slot(0) = c.scope.delay(m, f)
+	return c.body.eval(m, n)
+}
+
+type assertCode struct {
+	eager
+	cond, body code
+	eqL, eqR   code // operands, if the condition is an ==
+	pos        ast.Pos
+	node       *ast.Assert
+	e          *Evaluator
+}
+
+func (c *assertCode) text() string { return printNode(c.node.Cond, c.e.Symbols) }
+
+func (c *assertCode) eval(m *Machine, f *frame) Value {
+	if !m.evalBool(c.cond, f, c.pos, "in the condition of the assert statement") {
+		if c.eqL != nil {
+			m.push(shadowAssert, unsafe.Pointer(c), c.pos)
+			l, r := c.eqL.eval(m, f), c.eqR.eval(m, f)
+			m.assertEqual(&l, &r, ast.NoPos, "in an equality assertion")
+			m.sp--
+		}
+		m.Fail(diag.Assertion, c.pos, "assertion '%s' failed", c.text())
+	}
+	return c.body.eval(m, f)
+}
+
+type notCode struct {
+	eager
+	x   code
+	pos ast.Pos
+}
+
+func (c *notCode) eval(m *Machine, f *frame) Value {
+	return Bool(!m.evalBool(c.x, f, c.pos, "in the argument of the not operator"))
+}
+
+type logicCode struct {
+	eager
+	op   ast.Op
+	l, r code
+	pos  ast.Pos
+}
+
+func (c *logicCode) eval(m *Machine, f *frame) Value {
+	switch c.op {
+	case ast.OpAnd:
+		return Bool(m.evalBool(c.l, f, c.pos, "in the left operand of the AND (&&) operator") &&
+			m.evalBool(c.r, f, c.pos, "in the right operand of the AND (&&) operator"))
+	case ast.OpOr:
+		return Bool(m.evalBool(c.l, f, c.pos, "in the left operand of the OR (||) operator") ||
+			m.evalBool(c.r, f, c.pos, "in the right operand of the OR (||) operator"))
+	}
+	return Bool(!m.evalBool(c.l, f, c.pos, "in the left operand of the IMPL (->) operator") ||
+		m.evalBool(c.r, f, c.pos, "in the right operand of the IMPL (->) operator"))
+}
+
+type equalCode struct {
+	eager
+	l, r code
+	neg  bool
+}
+
+func (c *equalCode) eval(m *Machine, f *frame) Value {
+	l, r := c.l.eval(m, f), c.r.eval(m, f)
+	if l.kind == r.kind {
+		switch Kind(l.kind) {
+		case KindString:
+			return Bool((l.Str() == r.Str()) != c.neg)
+		case KindInt, KindBool, KindNull:
+			return Bool((l.n == r.n) != c.neg)
+		}
+	} else if Kind(l.kind) == KindNull || Kind(r.kind) == KindNull {
+		return Bool(c.neg)
+	}
+	return Bool(m.Equal(m.NewValue(l), m.NewValue(r), ast.NoPos, "") != c.neg)
+}
+
+// updateCode is a // b // …; the operands are in source order.
+type updateCode struct {
+	eager
+	operands []updateOperand
+}
+
+type updateOperand struct {
+	x    code
+	pos  ast.Pos
+	what string
+}
+
+func (c *updateCode) eval(m *Machine, f *frame) Value {
+	if len(c.operands) == 2 {
+		r := m.evalOperand(&c.operands[1], f)
+		l := m.evalOperand(&c.operands[0], f)
+		return AttrsValue(m.Update(l, r))
+	}
+	sets := make([]*Attrs, len(c.operands))
+	for i := len(sets) - 1; i >= 0; i-- {
+		sets[i] = m.evalOperand(&c.operands[i], f)
+	}
+	a := sets[0]
+	for _, b := range sets[1:] {
+		a = m.Update(a, b)
+	}
+	return AttrsValue(a)
+}
+
+func (m *Machine) evalOperand(o *updateOperand, f *frame) *Attrs {
+	m.pushText(shadowText, o.what, 0, o.pos)
+	x := o.x.eval(m, f)
+	if Kind(x.kind) != KindAttrs {
+		m.wrongType(&x, "a set", ast.NoPos).Throw()
+	}
+	m.sp--
+	return x.Attrs()
+}
+
+type concatCode struct {
+	eager
+	l, r code
+	pos  ast.Pos
+}
+
+func (c *concatCode) eval(m *Machine, f *frame) Value {
+	l, r := c.l.eval(m, f), c.r.eval(m, f)
+	for _, x := range [...]*Value{&l, &r} {
+		if Kind(x.kind) != KindList {
+			x := *x
+			m.wrongType(&x, "a list", ast.NoPos).WithTrace(c.pos, "while evaluating one of the elements to concatenate").Throw()
+		}
+	}
+	if l.n == 0 {
+		return r
+	}
+	if r.n == 0 {
+		return l
+	}
+	out := m.NewList(int(l.n + r.n))
+	copy(out[copy(out, l.List()):], r.List())
+	return List(out)
+}
+
+type curPosCode struct {
+	eager
+	pos ast.Pos
+}
+
+func (c *curPosCode) eval(m *Machine, _ *frame) Value { return m.PosValue(c.pos) }

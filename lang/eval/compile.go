@@ -1,0 +1,492 @@
+package eval
+
+import (
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/parser"
+)
+
+func printNode(n ast.Node, symbols *ast.Symbols) string { return parser.Print(n, symbols) }
+
+// compile makes code for a node in a position where it is evaluated at once.
+// Nothing of where the node stands is needed: resolve has put that into the tree.
+func (e *Evaluator) compile(n ast.Node) code {
+	switch n := n.(type) {
+	case *ast.Int:
+		return newConst(Int(n.Value))
+	case *ast.Float:
+		return newConst(Float(n.Value))
+	case *ast.Str:
+		return newConst(String(n.Value, 0))
+	case *ast.Path:
+		return newConst(PathValue(n.Abs))
+	case *ast.Interp:
+		return e.compileInterp(n.Parts, n.Start, false)
+	case *ast.PathInterp:
+		return e.compileInterp(n.Parts, n.Start, true)
+	case *ast.SearchPath:
+		return e.compileCall(&ast.Call{At: n.At, Fn: n.FindFile, Args: []ast.Node{n.NixPath, &ast.Str{At: n.At, Value: n.Name}}})
+	case *ast.Var:
+		return e.compileVar(n, n.Start)
+	case *ast.Select:
+		return e.compileSelect(n)
+	case *ast.HasAttr:
+		return &hasAttrCode{base: e.compile(n.Expr), path: e.compileNames(n.Path), pos: e.posOf(n)}
+	case *ast.Attrs:
+		return e.compileSet(n.Set, n.Rec, n.Start)
+	case *ast.List:
+		if len(n.Elems) == 0 {
+			return newConst(List(nil))
+		}
+		return &listCode{elems: e.compileAllLazy(n.Elems)}
+	case *ast.Lambda:
+		return e.compileLambda(n, 0)
+	case *ast.Call:
+		return e.compileCall(n)
+	case *ast.Let:
+		return &letCode{set: e.compileSet(n.Set, true, n.Start), body: e.compile(n.Body)}
+	case *ast.With:
+		return &withScope{scope: e.compileLazy(n.Scope), body: e.compile(n.Body)}
+	case *ast.If:
+		return &ifCode{cond: e.compile(n.Cond), then: e.compile(n.Then), els: e.compile(n.Else), pos: n.Start}
+	case *ast.Assert:
+		return e.compileAssert(n)
+	case *ast.Unary:
+		return e.compileUnary(n)
+	case *ast.Binary:
+		return e.compileBinary(n)
+	case *ast.CurPos:
+		return &curPosCode{pos: n.Start}
+	case *ast.Paren:
+		return e.compile(n.X)
+	}
+	panic("eval: unknown node")
+}
+
+// compileLazy makes code for a node in a position where it is delayed.
+func (e *Evaluator) compileLazy(n ast.Node) code {
+	switch n := n.(type) {
+	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.Lambda, *ast.Var, *ast.Paren:
+		return e.compile(n)
+	case *ast.List:
+		if len(n.Elems) == 0 {
+			return e.compile(n)
+		}
+	case *ast.Select:
+		if c, ok := e.selectCode(n); ok {
+			return c
+		}
+	case *ast.Binary:
+		if c := e.compileAddConst(n); c != nil {
+			return c
+		}
+	}
+	return e.newDeferred(n)
+}
+
+func (e *Evaluator) compileAllLazy(ns []ast.Node) []code {
+	cs := make([]code, len(ns))
+	for i, n := range ns {
+		cs[i] = e.compileLazy(n)
+	}
+	return cs
+}
+
+func (e *Evaluator) compileVar(n *ast.Var, pos ast.Pos) code {
+	switch n.Kind {
+	case ast.VarGlobal:
+		v := e.values[n.Const.Index]
+		if v.Forced() {
+			return &constCode{v}
+		}
+		return &globalCode{v, pos}
+	case ast.VarWith:
+		c := &withCode{level: n.Level, name: n.Name, with: n.With, pos: pos}
+		c.self = e.compiledDeferred(c)
+		return c
+	}
+	l := localCode{level: n.Level, index: n.Index, pos: pos}
+	var c code
+	var p *localCode
+	switch n.Level {
+	case 0:
+		x := &local0{l}
+		c, p = x, &x.localCode
+	case 1:
+		x := &local1{l}
+		c, p = x, &x.localCode
+	default:
+		x := &localCode{}
+		*x = l
+		c, p = x, x
+	}
+	p.late = e.compiledDeferred(c)
+	return c
+}
+
+func (e *Evaluator) compileInterp(parts []ast.Node, at ast.Pos, path bool) code {
+	c := &interpCode{at: at, path: path, parts: make([]code, len(parts)), pos: make([]ast.Pos, len(parts))}
+	for i, p := range parts {
+		c.parts[i] = e.compile(p)
+		c.pos[i] = startOf(p)
+		if _, isStr := p.(*ast.Str); !isStr && c.pos[i] > 2 && !(path && i == 0) {
+			c.pos[i] -= 2 // the reference reports the ${ before it
+		}
+	}
+	return c
+}
+
+func (e *Evaluator) compileNames(path []ast.AttrName) []nameCode {
+	out := make([]nameCode, len(path))
+	for i, n := range path {
+		out[i].sym = n.Sym
+		if n.Expr != nil {
+			out[i] = nameCode{expr: e.compile(n.Expr), pos: e.posOf(n.Expr), node: n.Expr}
+		}
+	}
+	return out
+}
+
+// selectCode makes code for a selection; ok is false if it folds to a constant.
+func (e *Evaluator) selectCode(n *ast.Select) (c code, lazy bool) {
+	path := e.compileNames(n.Path)
+	base := e.compile(n.Expr)
+	if k, ok := base.(*constCode); ok && k.v.Kind() == KindAttrs && len(path) == 1 && path[0].expr == nil {
+		if v, ok := k.v.Attrs().Get(path[0].sym); ok && v.Forced() {
+			return &constCode{v}, true
+		}
+	}
+	s := selectCode{base: base, path: path, pos: n.Start}
+	for _, p := range path {
+		s.dynamic = s.dynamic || p.expr != nil
+	}
+	if n.Default != nil {
+		s.def = e.compile(n.Default)
+	}
+	if len(path) == 1 && !s.dynamic && s.def == nil {
+		x := &select1{s}
+		x.self = e.compiledDeferred(x)
+		return x, true
+	}
+	x := &s
+	x.self = e.compiledDeferred(x)
+	return x, true
+}
+
+func (e *Evaluator) compileSelect(n *ast.Select) code {
+	c, _ := e.selectCode(n)
+	return c
+}
+
+func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos) *setCode {
+	c := &setCode{rec: rec, pos: pos, firstFrom: s.FirstFrom, slots: int(s.Frame), overrides: -1}
+	if rec {
+		c.overrides = s.Overrides
+	}
+	c.shape = &shape{names: make([]ast.Symbol, len(s.Attrs)), pos: make([]ast.Pos, len(s.Attrs)), at: pos}
+	c.attrs = make([]code, len(s.Attrs))
+	c.outer = make([]bool, len(s.Attrs))
+	for i := range s.Attrs {
+		a := &s.Attrs[i]
+		c.shape.names[i] = a.Name
+		c.shape.pos[i] = a.At
+		c.outer[i] = a.Kind == ast.AttrInherited
+		c.attrs[i] = e.compileLazy(a.Value)
+	}
+	if len(s.Froms) > 0 {
+		c.froms = e.compileAllLazy(s.Froms)
+	}
+	for _, d := range s.Dynamic {
+		c.dynamic = append(c.dynamic, dynamicCode{at: d.At, name: e.compile(d.Name), value: e.compileLazy(d.Value)})
+	}
+	return c
+}
+
+// compileLambda makes the code of a function and of those that join its frame;
+// slots is the size of the frame around it if it joins that one.
+func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
+	l := &lambda{pos: n.Start, node: n, slots: slots, joins: n.Joins, first: n.FirstSlot, arg: n.Arg != ast.NoSymbol, nargs: 1}
+	l.name.Store(uint32(n.Name))
+	if !n.Joins {
+		l.first = 0
+		l.slots = int(n.Frame)
+	}
+	if n.Formals != nil {
+		l.isSet = true
+		l.open = n.Formals.Ellipsis
+		l.formals = make([]formal, len(n.Formals.Sorted))
+		for i, k := range n.Formals.Sorted {
+			f := &n.Formals.List[k]
+			l.formals[i] = formal{name: f.Name, pos: f.Start}
+			if f.Default != nil {
+				l.formals[i].def = e.compileLazy(f.Default)
+			}
+		}
+	}
+	if in, ok := n.Body.(*ast.Lambda); ok && in.Joins {
+		if !n.Joins {
+			for x := in; ; {
+				l.slots = max(l.slots, int(x.FirstSlot)+1)
+				y, ok := x.Body.(*ast.Lambda)
+				if !ok || !y.Joins {
+					break
+				}
+				x = y
+			}
+		}
+		l.inner = e.compileLambda(in, l.slots)
+		l.nargs += l.inner.nargs
+	} else {
+		l.body = &deferred{e: e, node: n.Body}
+		l.recycle = !l.isSet && !captures(n.Body)
+	}
+	l.index = e.codes.addLambda(l)
+	return l
+}
+
+// captures tells whether evaluating a node may keep a reference to its frame
+// beyond the evaluation.
+func captures(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.CurPos:
+		return false
+	case *ast.Var:
+		return false
+	case *ast.Select:
+		if captures(n.Expr) || n.Default != nil && captures(n.Default) {
+			return true
+		}
+		for _, a := range n.Path {
+			if a.Expr != nil {
+				return true
+			}
+		}
+		return false
+	case *ast.HasAttr:
+		if captures(n.Expr) {
+			return true
+		}
+		for _, a := range n.Path {
+			if a.Expr != nil {
+				return true
+			}
+		}
+		return false
+	case *ast.Interp:
+		return anyCaptures(n.Parts)
+	case *ast.If:
+		return captures(n.Cond) || captures(n.Then) || captures(n.Else)
+	case *ast.Unary:
+		return captures(n.X)
+	case *ast.Binary:
+		return n.Fn != nil || captures(n.L) || captures(n.R)
+	case *ast.List:
+		return anyDelayed(n.Elems)
+	case *ast.Call:
+		return captures(n.Fn) || anyDelayed(n.Args)
+	case *ast.Attrs:
+		if n.Set.Frame > 0 || len(n.Set.Dynamic) > 0 {
+			return true
+		}
+		for i := range n.Set.Attrs {
+			if delayCaptures(n.Set.Attrs[i].Value) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+func anyCaptures(ns []ast.Node) bool {
+	for _, n := range ns {
+		if captures(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyDelayed(ns []ast.Node) bool {
+	for _, n := range ns {
+		if delayCaptures(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// delayCaptures tells whether delaying a node keeps the frame: everything that
+// makes a thunk or a function does.
+func delayCaptures(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.Int, *ast.Float, *ast.Str, *ast.Path:
+		return false
+	case *ast.Var:
+		return n.Kind == ast.VarWith
+	case *ast.List:
+		return len(n.Elems) > 0
+	}
+	return true
+}
+
+func (e *Evaluator) compileCall(n *ast.Call) code {
+	fn := e.compile(n.Fn)
+	args := e.compileAllLazy(n.Args)
+	if k, ok := fn.(*constCode); ok && k.v.Kind() == KindBuiltin && len(k.v.Builtin().Args) == len(args) {
+		return &builtinCall{b: k.v.Builtin(), args: args, pos: n.Start}
+	}
+	return &callCode{fn: fn, args: args, pos: n.Start}
+}
+
+func (e *Evaluator) compileAssert(n *ast.Assert) code {
+	c := &assertCode{cond: e.compile(n.Cond), body: e.compile(n.Body), pos: n.Start, node: n, e: e}
+	if b, ok := n.Cond.(*ast.Binary); ok && b.Op == ast.OpEq {
+		c.eqL, c.eqR = e.compile(b.L), e.compile(b.R)
+	}
+	return c
+}
+
+func (e *Evaluator) compileUnary(n *ast.Unary) code {
+	if n.Op == ast.OpNot {
+		return &notCode{x: e.compile(n.X), pos: e.posOf(n.X)}
+	}
+	zero := &ast.Int{}
+	if n.Fn != nil {
+		return e.compileCall(&ast.Call{At: n.At, Fn: n.Fn, Args: []ast.Node{zero, n.X}})
+	}
+	if i, ok := n.X.(*ast.Int); ok {
+		return newConst(Int(-i.Value))
+	}
+	return e.arith("__sub", ast.OpSub, zero, n.X, false, n.Start)
+}
+
+func (e *Evaluator) compileBinary(n *ast.Binary) code {
+	switch n.Op {
+	case ast.OpEq, ast.OpNEq:
+		return &equalCode{l: e.compile(n.L), r: e.compile(n.R), neg: n.Op == ast.OpNEq}
+	case ast.OpAnd, ast.OpOr, ast.OpImpl:
+		return &logicCode{op: n.Op, l: e.compile(n.L), r: e.compile(n.R), pos: n.Start}
+	case ast.OpUpdate:
+		c := &updateCode{}
+		e.updateOperands(c, n)
+		return c
+	case ast.OpConcat:
+		return &concatCode{l: e.compile(n.L), r: e.compile(n.R), pos: n.Start}
+	case ast.OpAdd:
+		return &addCode{l: e.compile(n.L), r: e.compile(n.R), pos: n.Start, lpos: startOf(n.L), rpos: startOf(n.R)}
+	}
+	l, r, neg := n.L, n.R, false
+	name, op := "__lessThan", ast.OpLess
+	switch n.Op {
+	case ast.OpSub:
+		name, op = "__sub", ast.OpSub
+	case ast.OpMul:
+		name, op = "__mul", ast.OpMul
+	case ast.OpDiv:
+		name, op = "__div", ast.OpDiv
+	case ast.OpLessEq:
+		l, r, neg = r, l, true
+	case ast.OpGreater:
+		l, r = r, l
+	case ast.OpGreaterEq:
+		neg = true
+	}
+	if n.Fn != nil {
+		call := e.compileCall(&ast.Call{At: n.At, Fn: n.Fn, Args: []ast.Node{l, r}})
+		if neg {
+			return &notCode{x: call, pos: n.Start}
+		}
+		return call
+	}
+	return e.arith(name, op, l, r, neg, n.Start)
+}
+
+func (e *Evaluator) arith(name string, op ast.Op, l, r ast.Node, neg bool, pos ast.Pos) code {
+	v, ok := e.Global(name)
+	if !ok || v.Kind() != KindBuiltin {
+		panic("eval: the operator needs the builtin " + name)
+	}
+	return &arithCode{op: op, b: v.Builtin(), l: e.compileArg(l), r: e.compileArg(r), neg: neg, pos: pos}
+}
+
+// compileArg is compile for what the reference passes to a builtin: a variable
+// is forced there, at no position.
+func (e *Evaluator) compileArg(n ast.Node) code {
+	if v, ok := n.(*ast.Var); ok && v.Kind == ast.VarLocal {
+		return e.compileVar(v, ast.NoPos)
+	}
+	return e.compile(n)
+}
+
+// updateOperands flattens a // b // c as the reference does.
+func (e *Evaluator) updateOperands(c *updateCode, n *ast.Binary) {
+	add := func(x ast.Node, what string) {
+		if b, ok := x.(*ast.Binary); ok && b.Op == ast.OpUpdate {
+			e.updateOperands(c, b)
+			return
+		}
+		c.operands = append(c.operands, updateOperand{e.compile(x), e.posOf(x), what})
+	}
+	add(n.L, "in the left operand of the update (//) operator")
+	add(n.R, "in the right operand of the update (//) operator")
+}
+
+// compileAddConst is for a variable plus or minus a literal.
+func (e *Evaluator) compileAddConst(n *ast.Binary) code {
+	v, ok := n.L.(*ast.Var)
+	if !ok || v.Kind != ast.VarLocal || n.Fn != nil {
+		return nil
+	}
+	i, ok := n.R.(*ast.Int)
+	if !ok {
+		return nil
+	}
+	c := &addConst{v: e.compileVar(v, v.Start), n: i.Value}
+	switch n.Op {
+	case ast.OpSub:
+		c.n = -i.Value
+	case ast.OpAdd:
+	default:
+		return nil
+	}
+	c.code = e.compile(n)
+	c.self = e.compiledDeferred(c.code)
+	return c
+}
+
+// posOf is the position that the reference reports for a node; some have none.
+func (e *Evaluator) posOf(n ast.Node) ast.Pos {
+	switch n := n.(type) {
+	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.Let:
+		return ast.NoPos
+	case *ast.HasAttr:
+		return e.posOf(n.Expr)
+	case *ast.List:
+		if len(n.Elems) == 0 {
+			return ast.NoPos
+		}
+		return e.posOf(n.Elems[0])
+	case *ast.Unary:
+		if n.Op == ast.OpNot {
+			return e.posOf(n.X)
+		}
+	case *ast.Binary:
+		if n.Op == ast.OpEq || n.Op == ast.OpNEq {
+			return ast.NoPos
+		}
+	case *ast.Paren:
+		return e.posOf(n.X)
+	}
+	return n.Pos()
+}
+
+// startOf is where a node's text begins.
+func startOf(n ast.Node) ast.Pos {
+	switch n := n.(type) {
+	case *ast.Binary:
+		return startOf(n.L)
+	case *ast.HasAttr:
+		return startOf(n.Expr)
+	}
+	return n.Pos()
+}

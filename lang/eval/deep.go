@@ -1,0 +1,124 @@
+package eval
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// ForceDeep evaluates a value and all that it contains.
+func (m *Machine) ForceDeep(v *Value) {
+	d := deep{m: m, seen: map[*Value]bool{}}
+	d.force(v)
+}
+
+type deep struct {
+	m    *Machine
+	seen map[*Value]bool
+}
+
+func (d *deep) force(v *Value) {
+	m := d.m
+	m.EnterCall(m.determinePos(v, ast.NoPos))
+	if d.seen[v] {
+		m.LeaveCall()
+		return
+	}
+	d.seen[v] = true
+	m.Force(v, m.determinePos(v, ast.NoPos))
+	switch v.Kind() {
+	case KindAttrs:
+		a := v.Attrs().flat()
+		for i, n := range a.shape.names {
+			m.TraceSymbol(a.shape.posAt(i), "while evaluating the attribute '%s'", n)
+			d.force(a.val(i))
+			m.sp--
+		}
+	case KindList:
+		for i, x := range v.List() {
+			m.TraceIndex(ast.NoPos, "while evaluating list element at index %d", i)
+			d.force(x)
+			m.sp--
+		}
+	}
+	m.LeaveCall()
+}
+
+func (m *Machine) sortedFormals(f *ast.Formals) []string {
+	names := make([]string, len(f.List))
+	for i, x := range f.List {
+		names[i] = m.E.Symbols.Name(x.Name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// parseAttrPath splits "a.b.\"c.d\"" into names.
+func parseAttrPath(s string) ([]string, error) {
+	var out []string
+	var cur strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '.':
+			out = append(out, cur.String())
+			cur.Reset()
+		case '"':
+			j := strings.IndexByte(s[i+1:], '"')
+			if j < 0 {
+				return nil, &diag.Error{Kind: diag.Syntax, Message: Messagef("missing closing quote in selection path '%s'", s)}
+			}
+			cur.WriteString(s[i+1 : i+1+j])
+			i += j + 1
+		default:
+			cur.WriteByte(s[i])
+		}
+	}
+	if cur.Len() > 0 {
+		out = append(out, cur.String())
+	}
+	return out, nil
+}
+
+// SelectPath follows a selection path such as "a.b.0" from v, calling
+// functions on the way with those of args that they take. It returns the value
+// and where its attribute was defined.
+func (m *Machine) SelectPath(v *Value, attrPath string, args *Attrs) (*Value, ast.Pos) {
+	names, err := parseAttrPath(attrPath)
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	pos := ast.NoPos
+	for _, name := range names {
+		v = m.AutoCall(v, args)
+		m.Force(v, ast.NoPos)
+		if index, err := strconv.ParseUint(name, 10, 32); err == nil {
+			if v.Kind() != KindList {
+				m.Fail(diag.Type, ast.NoPos, "the expression selected by the selection path '%s' should be a list but is %s", attrPath, m.showType(v))
+			}
+			if index >= uint64(v.n) {
+				m.Fail(diag.Eval, ast.NoPos, "list index %d in selection path '%s' is out of range", index, attrPath)
+			}
+			v, pos = v.List()[index], ast.NoPos
+			continue
+		}
+		if v.Kind() != KindAttrs {
+			m.Fail(diag.Type, ast.NoPos, "the expression selected by the selection path '%s' should be a set but is %s", attrPath, m.showType(v))
+		}
+		if name == "" {
+			m.Fail(diag.Eval, ast.NoPos, "empty attribute name in selection path '%s'", attrPath)
+		}
+		x, at, ok := v.Attrs().Find(m.E.Symbols.Intern(name))
+		if !ok {
+			var all []string
+			for n := range v.Attrs().All() {
+				all = append(all, m.E.Symbols.Name(n))
+			}
+			m.Errorf(diag.Eval, ast.NoPos, "attribute '%s' in selection path '%s' not found", name, attrPath).WithSuggestions(name, all).Throw()
+		}
+		v, pos = x, at
+	}
+	return v, pos
+}

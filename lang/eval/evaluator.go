@@ -1,0 +1,316 @@
+// Package eval evaluates expressions.
+//
+// An [Evaluator] holds what evaluations share: symbols, sources, builtins, the
+// code of functions, files already imported. Any number of [Machine]s, each on
+// its own goroutine, evaluate with it, and may share the values they make.
+//
+// A tree that package resolve has finished is compiled to nodes of a private
+// form, each with a method eval, which computes its value in an environment,
+// and a method delay, which makes a value to be computed later: a thunk, or
+// better if the node is a constant, a variable or the like. An environment is
+// a frame of slots, linked to the frame around it.
+//
+// A [Value] is evaluated in place by [Machine.Force]: a thunk is replaced by
+// what it evaluates to. Machines may force one value at the same time; the
+// first one marks it as being evaluated, the others wait.
+//
+// Errors unwind by panic, carrying a *[Failure], and turn into *diag.Error
+// where evaluation was entered ([Machine.Do]).
+package eval
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/parser"
+	"github.com/seed192a40f6/glang/lang/resolve"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// Evaluator is what evaluations share. It is safe for use by several goroutines.
+type Evaluator struct {
+	Symbols  *ast.Symbols
+	Sources  *ast.Sources
+	Contexts *Contexts
+	// Sym are symbols that evaluation itself needs.
+	Sym Names
+
+	opts     Options
+	codes    codeTable
+	machines atomic.Uint32
+
+	globals  map[ast.Symbol]*ast.Builtin
+	values   []*Value // of globals, by Builtin.Index
+	builtins *Value   // the set of all builtins
+	internal map[string]*Value
+
+	allocated atomic.Int64
+
+	waitMu   sync.Mutex
+	waitCond *sync.Cond
+	waiting  map[uint32]*Value // machine id → what it waits for
+	live     map[*Machine]struct{}
+
+	files      fileCache
+	searchMu   sync.Mutex
+	searched   map[string]string // search path entry → folder, or "" if there is none
+	copyMu     sync.Mutex
+	copied     map[string]storepath.Path
+	allowMu    sync.RWMutex
+	allowed    []string
+	internalAt []posRange
+}
+
+type posRange struct{ from, to ast.Pos }
+
+// Names are symbols with a meaning to the evaluator.
+type Names struct {
+	Functor, ToString, OutPath, DrvPath, Type, Name, Value, File, Line, Column,
+	Overrides, Outputs, OutputName, Success, Right, Wrong, Prefix, Path, Builtins ast.Symbol
+}
+
+// New makes an evaluator.
+func New(opts Options) (*Evaluator, error) {
+	if opts.Symbols == nil {
+		opts.Symbols = new(ast.Symbols)
+	}
+	if opts.Sources == nil {
+		opts.Sources = new(ast.Sources)
+	}
+	if opts.Files == nil {
+		opts.Files = OSFiles{}
+	}
+	if opts.MaxCallDepth == 0 {
+		opts.MaxCallDepth = 10000
+	}
+	if opts.MaxForceDepth == 0 {
+		opts.MaxForceDepth = 200000
+	}
+	if opts.Scheme == (storepath.Scheme{}) {
+		opts.Scheme = storepath.Nix("/nix/store")
+	}
+	if opts.Getenv == nil {
+		opts.Getenv = func(string) string { return "" }
+	}
+	e := &Evaluator{
+		Symbols: opts.Symbols, Sources: opts.Sources, Contexts: newContexts(), opts: opts,
+		globals: map[ast.Symbol]*ast.Builtin{}, internal: map[string]*Value{},
+		waiting: map[uint32]*Value{}, live: map[*Machine]struct{}{},
+		searched: map[string]string{}, copied: map[string]storepath.Path{},
+		allowed: slices.Clone(opts.AllowedPaths),
+	}
+	e.waitCond = sync.NewCond(&e.waitMu)
+	e.files.init()
+	in := e.Symbols.Intern
+	e.Sym = Names{
+		Functor: in("__functor"), ToString: in("__toString"), OutPath: in("outPath"),
+		DrvPath: in("drvPath"), Type: in("type"), Name: in("name"), Value: in("value"),
+		File: in("file"), Line: in("line"), Column: in("column"), Overrides: in("__overrides"),
+		Outputs: in("outputs"), OutputName: in("outputName"), Success: in("success"),
+		Right: in("right"), Wrong: in("wrong"), Prefix: in("prefix"), Path: in("path"),
+		Builtins: in("builtins"),
+	}
+	m := e.Machine(context.Background())
+	defer m.Close()
+	if err := m.Do(func() { e.addBuiltins(m) }); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Options returns what the evaluator was made with, defaults filled in.
+func (e *Evaluator) Options() *Options { return &e.opts }
+
+// Files reads files as evaluation sees them: with overlays, and in pure and
+// restricted mode only what is allowed.
+func (e *Evaluator) Files() Files { return accessFiles{e} }
+
+// addBuiltins fills the base scope.
+func (e *Evaluator) addBuiltins(m *Machine) {
+	e.builtins = new(Value)
+	set := m.NewAttrs(len(e.opts.Builtins) + 1)
+	e.addGlobal("builtins", e.builtins)
+	set.Put(e.Sym.Builtins, e.builtins, ast.NoPos)
+	for i := range e.opts.Builtins {
+		d := e.opts.Builtins[i]
+		if d.Feature != "" && !e.opts.ExperimentalFeatures[d.Feature] || d.Impure && e.opts.Pure {
+			continue
+		}
+		v := new(Value)
+		if d.Fn == nil {
+			f := d.Value
+			v.kind = kindLazy
+			*v = *m.LazyGo(func(m *Machine) Value { return f(m) })
+		} else {
+			b := &Builtin{BuiltinDef: d, index: i, value: v}
+			*v = builtinValue(b)
+		}
+		if d.Internal {
+			e.internal[d.Name] = v
+			continue
+		}
+		if d.Global {
+			e.addGlobal(d.Name, v)
+		} else {
+			e.addGlobal("__"+d.Name, v)
+		}
+		set.Put(e.Symbols.Intern(d.Name), v, ast.NoPos)
+	}
+	*e.builtins = AttrsValue(set.Build())
+}
+
+func (e *Evaluator) addGlobal(name string, v *Value) {
+	sym := e.Symbols.Intern(name)
+	e.globals[sym] = &ast.Builtin{Name: sym, Index: len(e.values)}
+	e.values = append(e.values, v)
+}
+
+// Global is a name of the base scope, such as "builtins" or "__add".
+func (e *Evaluator) Global(name string) (*Value, bool) {
+	sym, ok := e.Symbols.Lookup(name)
+	if !ok {
+		return nil, false
+	}
+	b, ok := e.globals[sym]
+	if !ok {
+		return nil, false
+	}
+	return e.values[b.Index], true
+}
+
+// Globals are the names of the base scope, for resolve and completion. The
+// map must not be changed.
+func (e *Evaluator) Globals() map[ast.Symbol]*ast.Builtin { return e.globals }
+
+// Builtins is the set that the name builtins stands for.
+func (e *Evaluator) Builtins() *Value { return e.builtins }
+
+// BuiltinByName is a builtin by its name without underscores, internal ones included.
+func (e *Evaluator) BuiltinByName(name string) (*Value, bool) {
+	if v, ok := e.internal[name]; ok {
+		return v, true
+	}
+	if sym, ok := e.Symbols.Lookup(name); ok {
+		return e.builtins.Attrs().Get(sym)
+	}
+	return nil, false
+}
+
+func (e *Evaluator) track(m *Machine) {
+	e.waitMu.Lock()
+	e.live[m] = struct{}{}
+	e.waitMu.Unlock()
+}
+
+func (e *Evaluator) untrack(m *Machine) {
+	e.waitMu.Lock()
+	delete(e.live, m)
+	e.waitMu.Unlock()
+}
+
+// internalPos tells whether a position lies in code of the evaluator's own.
+func (e *Evaluator) internalPos(pos ast.Pos) bool {
+	e.allowMu.RLock()
+	defer e.allowMu.RUnlock()
+	for _, r := range e.internalAt {
+		if pos >= r.from && pos < r.to {
+			return true
+		}
+	}
+	return false
+}
+
+// warn hands a warning to the host.
+func (e *Evaluator) warn(format string, args ...any) {
+	if e.opts.Warn != nil {
+		e.opts.Warn(&diag.Error{Message: Messagef(format, args...)})
+	}
+}
+
+// newParser makes a parser for one goroutine.
+func (e *Evaluator) newParser() *parser.Parser {
+	o := e.opts.Parser
+	o.Pure = o.Pure || e.opts.Pure
+	if o.Warn == nil {
+		o.Warn = e.opts.Warn
+	}
+	return parser.New(e.Symbols, e.Sources, o)
+}
+
+func (m *Machine) parserOf() *parser.Parser {
+	if m.parser == nil {
+		m.parser = m.E.newParser()
+	}
+	return m.parser
+}
+
+// Parse parses and resolves an expression. dir is the folder that relative
+// paths in it start from.
+func (m *Machine) Parse(src *ast.Source, text []byte, dir string, locals ...map[ast.Symbol]uint32) (ast.Node, error) {
+	node, err := m.parserOf().Parse(src, text, parser.BasePaths{Dir: dir, Home: m.E.opts.Home})
+	if err != nil {
+		return nil, err
+	}
+	if err := resolve.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals}, m.E.Symbols); err != nil {
+		return nil, err
+	}
+	return node, nil
+}
+
+// Eval evaluates a tree that Parse returned in the base scope.
+func (m *Machine) Eval(node ast.Node) Value { return m.E.compile(node).eval(m, nil) }
+
+// EvalLater is Eval put off until the value is needed.
+func (m *Machine) EvalLater(node ast.Node) *Value { return m.E.compile(node).delay(m, nil) }
+
+// Scope is a frame of variables around an expression, outermost last: what a
+// REPL has defined, or what scopedImport is given.
+type Scope struct {
+	Names map[ast.Symbol]uint32
+	frame *frame
+}
+
+// NewScope makes a scope of values.
+func (m *Machine) NewScope(vars map[ast.Symbol]*Value) *Scope {
+	s := &Scope{Names: make(map[ast.Symbol]uint32, len(vars)), frame: m.newFrame(nil, len(vars))}
+	i := uint32(0)
+	for n, v := range vars {
+		s.Names[n] = i
+		*s.frame.slot(i) = v
+		i++
+	}
+	return s
+}
+
+// EvalIn is Eval for a tree that was parsed with the names of a scope.
+func (m *Machine) EvalIn(s *Scope, node ast.Node) Value { return m.E.compile(node).eval(m, s.frame) }
+
+// OSFiles are the files of the operating system.
+type OSFiles struct{}
+
+// The methods of [Files].
+func (OSFiles) Open(name string) (fs.File, error)          { return os.Open(name) }
+func (OSFiles) ReadFile(name string) ([]byte, error)       { return os.ReadFile(name) }
+func (OSFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+func (OSFiles) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(name) }
+func (OSFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
+func (OSFiles) Readlink(name string) (string, error)       { return os.Readlink(name) }
+
+func (e *Evaluator) lambdaTitle(l *lambda) string {
+	if l.symbol() == ast.NoSymbol {
+		return Messagef("%s", "anonymous lambda")
+	}
+	return Messagef("%s", "'"+e.Symbols.Name(l.symbol())+"'")
+}
+
+// hasDir tells whether path is dir or below it.
+func hasDir(path, dir string) bool {
+	return strings.HasPrefix(path, dir) && (len(path) == len(dir) || dir == "/" || path[len(dir)] == '/')
+}

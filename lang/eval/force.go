@@ -1,0 +1,191 @@
+package eval
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// A value that is being evaluated is a blackhole: its kind word holds the id
+// of the machine that evaluates it and whether others wait for it. Its other
+// fields are as before, so that an evaluation that is stopped can be undone by
+// restoring the kind.
+const (
+	ownerShift  = 8
+	ownerMask   = 1<<23 - 1
+	waitersFlag = 1 << 31
+)
+
+// Force evaluates v to a value, in place. pos is where it is needed.
+func (m *Machine) Force(v *Value, pos ast.Pos) {
+	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+		m.force(v, pos)
+	}
+}
+
+func (m *Machine) force(v *Value, pos ast.Pos) {
+	for {
+		k := atomic.LoadUint32(&v.kind)
+		switch k & kindMask {
+		case kindThunk:
+			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+				m.begin(v, k, pos)
+				m.publish(v, m.E.codes.at(v.aux).eval(m, v.frame()))
+				return
+			}
+		case kindApply:
+			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+				m.begin(v, k, pos)
+				words := unsafe.Slice((**Value)(v.p), int(v.n))
+				m.publish(v, m.Call(words[0], pos, words[1:]...))
+				return
+			}
+		case kindLazy:
+			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+				m.begin(v, k, pos)
+				m.publish(v, (*lazyFunc)(v.p).f(m))
+				return
+			}
+		case kindFailed:
+			f := (*Failure)(v.p)
+			e := *f.e
+			panic(&Failure{e: &e, trace: f.trace, m: f.m})
+		case kindBlackhole:
+			if k>>ownerShift&ownerMask == m.id {
+				m.Fail(diag.InfiniteRecursion, pos, "infinite recursion encountered")
+			}
+			m.wait(v, pos)
+		default:
+			return
+		}
+	}
+}
+
+type lazyFunc struct{ f func(*Machine) Value }
+
+// begin notes on the stack that v is being evaluated.
+func (m *Machine) begin(v *Value, kind uint32, pos ast.Pos) {
+	m.push(shadowForce, unsafe.Pointer(v), pos)
+	m.stack[m.sp-1].n = kind
+	m.depth++
+	if m.depth > m.E.opts.MaxForceDepth {
+		m.overflow(pos)
+	}
+	m.step()
+}
+
+// publish writes the result of an evaluation that begin began.
+func (m *Machine) publish(v *Value, x Value) {
+	v.aux = x.aux
+	v.n = x.n
+	v.p = x.p
+	if old := atomic.SwapUint32(&v.kind, x.kind); old&waitersFlag != 0 {
+		m.E.wake()
+	}
+	m.sp--
+	m.depth--
+}
+
+// putBack makes a value unevaluated again whose evaluation was stopped.
+func (m *Machine) putBack(v *Value, kind uint32) {
+	if old := atomic.SwapUint32(&v.kind, kind); old&waitersFlag != 0 {
+		m.E.wake()
+	}
+}
+
+func (m *Machine) setFailed(v *Value, f *Failure) {
+	v.p = unsafe.Pointer(f)
+	v.n = 0
+	if old := atomic.SwapUint32(&v.kind, kindFailed); old&waitersFlag != 0 {
+		m.E.wake()
+	}
+}
+
+// wait sleeps until the machine that evaluates v is done with it, unless that
+// machine waits, perhaps through others, for this one: then v needs itself.
+func (m *Machine) wait(v *Value, pos ast.Pos) {
+	e := m.E
+	e.waitMu.Lock()
+	cycle := false
+	for {
+		k := atomic.LoadUint32(&v.kind)
+		if k&kindMask != kindBlackhole || m.stop.Load() {
+			break
+		}
+		if k&waitersFlag == 0 && !atomic.CompareAndSwapUint32(&v.kind, k, k|waitersFlag) {
+			continue
+		}
+		if cycle = e.waitsFor(k>>ownerShift&ownerMask, m.id); cycle {
+			break
+		}
+		e.waiting[m.id] = v
+		e.waitCond.Wait()
+	}
+	delete(e.waiting, m.id)
+	e.waitMu.Unlock()
+	m.Check()
+	if cycle {
+		m.Fail(diag.InfiniteRecursion, pos, "infinite recursion encountered")
+	}
+}
+
+// waitsFor follows from machine to machine what each waits for; e.waitMu is held.
+func (e *Evaluator) waitsFor(from, target uint32) bool {
+	for range len(e.waiting) + 1 {
+		if from == target {
+			return true
+		}
+		v, ok := e.waiting[from]
+		if !ok {
+			return false
+		}
+		k := atomic.LoadUint32(&v.kind)
+		if k&kindMask != kindBlackhole {
+			return false
+		}
+		from = k >> ownerShift & ownerMask
+	}
+	return false
+}
+
+func (e *Evaluator) wake() {
+	e.waitMu.Lock()
+	e.waitCond.Broadcast()
+	e.waitMu.Unlock()
+}
+
+// newThunk puts off the evaluation of code in an environment.
+func (m *Machine) newThunk(code uint32, env *frame) *Value {
+	v := m.newValue()
+	v.kind = kindThunk
+	v.aux = code
+	v.p = unsafe.Pointer(env)
+	return v
+}
+
+// Lazy is the application of fn to args, put off until it is needed.
+func (m *Machine) Lazy(fn *Value, args ...*Value) *Value {
+	p := m.words(len(args) + 1)
+	words := unsafe.Slice((**Value)(p), len(args)+1)
+	words[0] = fn
+	copy(words[1:], args)
+	v := m.newValue()
+	v.kind = kindApply
+	v.n = int64(len(words))
+	v.p = p
+	return v
+}
+
+// LazyGo is the result of a Go function, put off until it is needed. It may
+// run on another machine.
+func (m *Machine) LazyGo(f func(*Machine) Value) *Value {
+	v := m.newValue()
+	v.kind = kindLazy
+	v.p = unsafe.Pointer(&lazyFunc{f})
+	return v
+}
+
+// blackhole tells whether a value is being evaluated.
+func (v *Value) blackhole() bool { return atomic.LoadUint32(&v.kind)&kindMask == kindBlackhole }

@@ -1,0 +1,100 @@
+package eval
+
+import "unsafe"
+
+// This file holds the unsafe layout of frames and the slabs that values,
+// frames, lists and sets are cut from. Allocating each on its own costs three
+// to four times as much (fold over a million elements: 252 against 72 ms).
+// Slab sizes fill Go's size classes together with their 8-byte header. A slab
+// stays alive while anything cut from it does.
+
+// frame is an environment: the frame around it, then the slots. It is a
+// pointer into a slab of words; slot i lies i+1 words after its start.
+type frame struct{ up *frame }
+
+const (
+	wordSize   = unsafe.Sizeof(uintptr(0))
+	valueSlab  = 85  // 85*24+8 = 2048
+	wordSlab   = 511 // 511*8+8 = 4096
+	maxSlabRun = 96  // longer runs are allocated on their own
+)
+
+func (f *frame) slot(i uint32) **Value {
+	return (**Value)(unsafe.Add(unsafe.Pointer(f), wordSize+uintptr(i)*wordSize))
+}
+
+func (f *frame) get(i uint32) *Value { return *f.slot(i) }
+
+func (f *frame) ancestor(level uint32) *frame {
+	for ; level > 0; level-- {
+		f = f.up
+	}
+	return f
+}
+
+// words cuts n zeroed pointer words from the slab.
+func (m *Machine) words(n int) unsafe.Pointer {
+	if m.wordNext+n > wordSlab {
+		return m.wordsSlow(n)
+	}
+	p := unsafe.Pointer(&m.wordSlab[m.wordNext])
+	m.wordNext += n
+	return p
+}
+
+func (m *Machine) wordsSlow(n int) unsafe.Pointer {
+	if n > maxSlabRun {
+		m.Charge(int64(n) * int64(wordSize))
+		s := make([]unsafe.Pointer, n)
+		return unsafe.Pointer(unsafe.SliceData(s))
+	}
+	m.Charge(4096)
+	m.wordSlab = new([wordSlab]unsafe.Pointer)
+	m.wordNext = n
+	return unsafe.Pointer(&m.wordSlab[0])
+}
+
+// newFrame makes a frame of n slots under up.
+func (m *Machine) newFrame(up *frame, n int) *frame {
+	f := (*frame)(m.words(n + 1))
+	f.up = up
+	return f
+}
+
+// releaseFrame takes back a frame of n slots that nothing refers to, if it
+// was the last thing cut from the slab.
+func (m *Machine) releaseFrame(f *frame, n int) {
+	at := m.wordNext - (n + 1)
+	if at < 0 || unsafe.Pointer(&m.wordSlab[at]) != unsafe.Pointer(f) {
+		return
+	}
+	clear(m.wordSlab[at:m.wordNext])
+	m.wordNext = at
+}
+
+// NewList makes a list of n elements for the caller to fill in.
+func (m *Machine) NewList(n int) []*Value {
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((**Value)(m.words(n)), n)
+}
+
+// newValue cuts an uninitialised value from the slab.
+func (m *Machine) newValue() *Value {
+	if m.valueNext >= valueSlab {
+		m.Charge(2048)
+		m.valueSlab = new([valueSlab]Value)
+		m.valueNext = 0
+	}
+	v := &m.valueSlab[m.valueNext]
+	m.valueNext++
+	return v
+}
+
+// NewValue puts a forced value on the heap.
+func (m *Machine) NewValue(x Value) *Value {
+	v := m.newValue()
+	*v = x
+	return v
+}

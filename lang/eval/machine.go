@@ -1,0 +1,170 @@
+package eval
+
+import (
+	"context"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/parser"
+)
+
+// Machine evaluates on one goroutine. It holds what need not be shared: slabs
+// that memory is cut from, the stack of what is being evaluated, counters of
+// depth and fuel. Methods that evaluate panic with a *[Failure]; whoever is
+// outside of evaluation wraps them in [Machine.Do].
+type Machine struct {
+	E *Evaluator
+
+	valueSlab *[valueSlab]Value
+	valueNext int
+	wordSlab  *[wordSlab]unsafe.Pointer
+	wordNext  int
+
+	stack  []shadow // what is being evaluated, outermost first
+	sp     int
+	args   []*Value // arguments of builtins being called
+	argTop int
+
+	hole  uint32 // kind word of a value that this machine is evaluating
+	id    uint32
+	calls int // nested calls
+	depth int // nested evaluation of any kind
+
+	tick    int // steps left until the next look at ctx and fuel
+	fuel    int64
+	charged int64 // bytes not yet told to the Evaluator
+	ctx     context.Context
+	stop    atomic.Bool // ctx is done
+	stopped func() bool
+
+	parser *parser.Parser
+	text   []byte // scratch for strings
+}
+
+// tickSteps is how many calls and forced values go between two looks at the
+// context: well below a millisecond.
+const tickSteps = 1024
+
+// Machine makes a machine whose evaluations end when ctx does.
+func (e *Evaluator) Machine(ctx context.Context) *Machine {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	m := &Machine{E: e, ctx: ctx, valueNext: valueSlab, wordNext: wordSlab}
+	m.id = e.machines.Add(1) & ownerMask
+	m.hole = kindBlackhole | m.id<<ownerShift
+	m.stack = make([]shadow, 256)
+	m.args = make([]*Value, 256)
+	m.fuel = e.opts.Fuel
+	m.tick = tickSteps
+	if m.fuel > 0 && m.fuel < tickSteps {
+		m.tick = int(m.fuel)
+	}
+	if ctx.Done() != nil {
+		m.stopped = context.AfterFunc(ctx, func() { m.stop.Store(true); e.wake() })
+	}
+	e.track(m)
+	return m
+}
+
+// Close lets go of the context. A machine that is not closed costs a little
+// memory until its context ends.
+func (m *Machine) Close() {
+	if m.stopped != nil {
+		m.stopped()
+	}
+	m.E.untrack(m)
+}
+
+// Context is the context that the machine was made with.
+func (m *Machine) Context() context.Context { return m.ctx }
+
+// step counts a call or a forced value.
+func (m *Machine) step() {
+	m.tick--
+	if m.tick < 0 {
+		m.checkpoint()
+	}
+}
+
+func (m *Machine) checkpoint() {
+	if m.fuel > 0 {
+		spent := int64(tickSteps)
+		if m.fuel < spent {
+			spent = m.fuel
+		}
+		m.fuel -= spent
+		if m.fuel <= 0 {
+			m.fuel = 1 // so that it fails again if evaluation is tried again
+			m.tick = 0
+			m.Fail(diag.Limit, ast.NoPos, "evaluation took more than %d steps", m.E.opts.Fuel)
+		}
+		m.tick = int(min(m.fuel, tickSteps))
+	} else {
+		m.tick = tickSteps
+	}
+	m.Check()
+}
+
+// Check fails if the context has ended. Builtins that run long call it now and then.
+func (m *Machine) Check() {
+	if m.stop.Load() {
+		m.Errorf(diag.Interrupted, ast.NoPos, "interrupted by the user").WithCause(context.Cause(m.ctx)).Throw()
+	}
+}
+
+// chargeUnit is how many bytes a machine gathers before it tells the Evaluator.
+const chargeUnit = 1 << 16
+
+// Charge counts memory about to be allocated against the budget.
+func (m *Machine) Charge(bytes int64) {
+	m.charged += bytes
+	if m.charged >= chargeUnit {
+		m.chargeSlow()
+	}
+}
+
+func (m *Machine) chargeSlow() {
+	e := m.E
+	if e.opts.MemoryBudget > 0 {
+		total := e.allocated.Load() + m.charged + e.Symbols.Bytes() + e.Contexts.Bytes()
+		if total > e.opts.MemoryBudget {
+			m.charged = 0
+			m.Fail(diag.Limit, ast.NoPos, "evaluation needed more than %d bytes of memory", e.opts.MemoryBudget)
+		}
+	}
+	e.allocated.Add(m.charged)
+	m.charged = 0
+	m.Check()
+}
+
+// enter counts a level of nested evaluation that is not a call: printing,
+// comparing and the like. The caller leaves with m.depth--, or by panic.
+func (m *Machine) enter(pos ast.Pos) {
+	m.depth++
+	if m.depth > m.E.opts.MaxForceDepth {
+		m.overflow(pos)
+	}
+}
+
+// EnterCall counts a level of calls for a builtin that recurses; leave with
+// LeaveCall. Exceeding the limit is an error at pos.
+func (m *Machine) EnterCall(pos ast.Pos) {
+	if m.calls > m.E.opts.MaxCallDepth {
+		m.overflow(pos)
+	}
+	m.calls++
+	m.enter(pos)
+}
+
+// LeaveCall ends what EnterCall began.
+func (m *Machine) LeaveCall() {
+	m.calls--
+	m.depth--
+}
+
+func (m *Machine) overflow(pos ast.Pos) {
+	m.Fail(diag.StackOverflow, pos, "stack overflow; max-call-depth exceeded")
+}

@@ -1,0 +1,178 @@
+package eval
+
+import (
+	"context"
+	"io/fs"
+
+	"github.com/seed192a40f6/glang/derivation"
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/parser"
+	"github.com/seed192a40f6/glang/store/hash"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// Options are what an [Evaluator] is made of. The zero value evaluates the
+// language without builtins, files, store or limits.
+type Options struct {
+	// Symbols and Sources are shared with whoever prints errors; nil makes new ones.
+	Symbols *ast.Symbols
+	Sources *ast.Sources
+	// Builtins are the functions and constants of the base scope.
+	Builtins []BuiltinDef
+	// Parser configures parsing.
+	Parser parser.Options
+	// Home is what ~/ means in path literals.
+	Home string
+
+	// Files is how files are read; nil reads those of the operating system.
+	Files Files
+	// Overlays lay read-only trees over Files, each below a folder of its own.
+	Overlays []Overlay
+	// Paths puts sources and derivations into a store; nil computes paths only.
+	Paths PathAdder
+	// Realiser builds what an expression reads back (import from derivation);
+	// nil refuses.
+	Realiser Realiser
+	// Fetcher downloads for the fetching builtins; nil refuses.
+	Fetcher Fetcher
+	// Scheme is how store paths are computed; zero means Nix's for /nix/store.
+	Scheme storepath.Scheme
+
+	// NixPath is the search path, in order.
+	NixPath []SearchEntry
+	// Pure forbids everything a result could depend on besides its text;
+	// Restrict only reading outside the search path and AllowedPaths.
+	Pure, Restrict bool
+	// AllowedPaths may be read in pure and restricted mode, with what lies below.
+	AllowedPaths []string
+	// AllowedURIs are prefixes of addresses that restricted mode may fetch.
+	AllowedURIs []string
+	// ReadOnly computes store paths without writing to the store.
+	ReadOnly bool
+	// CurrentSystem is builtins.currentSystem, such as x86_64-linux.
+	CurrentSystem string
+	// ExperimentalFeatures turns on builtins and syntax by the reference's names.
+	ExperimentalFeatures map[string]bool
+	// AllowImportFromDerivation permits building while evaluating;
+	// TraceImportFromDerivation warns of it.
+	AllowImportFromDerivation, TraceImportFromDerivation bool
+	// TraceVerbose makes builtins.traceVerbose print.
+	TraceVerbose bool
+	// AbortOnWarn makes builtins.warn abort.
+	AbortOnWarn bool
+	// ShowTrace adds a frame for each function call to errors.
+	ShowTrace bool
+	// Getenv serves builtins.getEnv; nil makes every variable empty.
+	Getenv func(name string) string
+
+	// Trace receives the lines of builtins.trace, Warn the warnings; nil drops
+	// them. Both may be called by several goroutines, one at a time.
+	Trace func(line string)
+	Warn  func(w *diag.Error)
+
+	// MaxCallDepth bounds nested calls (0: 10,000), MaxForceDepth nested
+	// evaluation of any kind (0: 200,000).
+	MaxCallDepth, MaxForceDepth int
+	// Fuel bounds the steps of each Machine (calls and forced values); 0: no bound.
+	Fuel int64
+	// MemoryBudget bounds the bytes allocated by all Machines together,
+	// whether they are still in use or not; 0: no bound.
+	MemoryBudget int64
+	// Cores is how many goroutines may evaluate for one Machine; 0 and 1: one.
+	Cores int
+}
+
+// SearchEntry is an entry of the search path: <Prefix/x> is looked up in Path;
+// an empty Prefix stands for every name. Path may be a URL.
+type SearchEntry struct{ Prefix, Path string }
+
+// Files reads files by absolute, canonical path.
+type Files interface {
+	Open(name string) (fs.File, error)
+	ReadFile(name string) ([]byte, error)
+	ReadDir(name string) ([]fs.DirEntry, error)
+	Lstat(name string) (fs.FileInfo, error)
+	Stat(name string) (fs.FileInfo, error)
+	Readlink(name string) (string, error)
+}
+
+// Overlay is a tree that appears below the absolute folder Dir. Display is how
+// messages show Dir; a path below it is written Display + "/" + rest + Suffix.
+type Overlay struct {
+	Dir             string
+	FS              fs.FS
+	Display, Suffix string
+	// Internal frames are left out of traces.
+	Internal bool
+	// Search, if not empty, makes <Search/x> find Dir/x when nothing of the
+	// search path does.
+	Search string
+}
+
+// AddPath asks for a file tree to be copied into the store.
+type AddPath struct {
+	Name string
+	// Path is absolute and canonical, read through Files.
+	Path  string
+	Files Files
+	// Filter drops files; nil keeps all. Panics pass through.
+	Filter func(path string, info fs.FileInfo) bool
+	Method storepath.Method
+	Algo   hash.Algo
+	// DryRun computes the path only.
+	DryRun bool
+}
+
+// PathAdder is the store as the evaluator sees it.
+type PathAdder interface {
+	AddText(ctx context.Context, name string, contents []byte, refs []storepath.Path) (storepath.Path, error)
+	AddPath(ctx context.Context, req AddPath) (storepath.Path, error)
+	AddDerivation(ctx context.Context, d *derivation.Derivation) (storepath.Path, error)
+	IsValid(ctx context.Context, p storepath.Path) (bool, error)
+	// EnsurePath makes a path valid, by substitution if need be.
+	EnsurePath(ctx context.Context, p storepath.Path) error
+	ReadDerivation(ctx context.Context, p storepath.Path) (*derivation.Derivation, error)
+	References(ctx context.Context, p storepath.Path) ([]storepath.Path, error)
+}
+
+// Realiser builds derivations while an expression is evaluated.
+type Realiser interface {
+	// Realise makes the outputs valid and tells where each lies.
+	Realise(ctx context.Context, outputs []ContextElem) ([]storepath.Path, error)
+}
+
+// Fetcher downloads files and trees into the store.
+type Fetcher interface {
+	// FetchFile downloads url; expected may be zero.
+	FetchFile(ctx context.Context, url, name string, expected hash.Hash) (storepath.Path, error)
+	// FetchTarball downloads and unpacks an archive.
+	FetchTarball(ctx context.Context, url, name string, expected hash.Hash) (storepath.Path, error)
+	// FetchTree fetches by attributes (builtins.fetchTree, fetchGit); the
+	// result's attributes are strings, int64 and bool.
+	FetchTree(ctx context.Context, kind string, attrs map[string]any) (path storepath.Path, info map[string]any, err error)
+}
+
+// BuiltinDef describes a builtin. Its Name is without leading underscores;
+// the base scope has it as Name if Global, else as __Name, and builtins as Name.
+type BuiltinDef struct {
+	Name    string
+	Global  bool
+	Args    []string // names of the arguments; none for a constant
+	Doc     string
+	Example string
+	Feature string // the experimental feature that it needs, or ""
+	Impure  bool   // missing in pure mode
+	// Internal builtins are not in any scope; code written in the language
+	// for the evaluator's own use reaches them by [Machine.Internal].
+	Internal bool
+	// NoTrace leaves out the frame "while calling the 'x' builtin".
+	NoTrace bool
+	// Fn is called with as many arguments as Args has; they are unforced. The
+	// slice args must not be kept.
+	Fn func(m *Machine, pos ast.Pos, args []*Value) Value
+	// Value computes a constant, on first use.
+	Value func(m *Machine) Value
+}
+
+var noHash hash.Hash

@@ -1,0 +1,220 @@
+package eval
+
+import (
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// nameCode is a part of an attribute path: a symbol, or code that computes it.
+type nameCode struct {
+	sym  ast.Symbol
+	expr code
+	pos  ast.Pos  // of the expression
+	node ast.Node // the expression, for messages
+}
+
+func (n *nameCode) get(m *Machine, f *frame) ast.Symbol {
+	if n.expr == nil {
+		return n.sym
+	}
+	x := n.expr.eval(m, f)
+	return m.E.Symbols.Intern(m.stringNoCtx(&x, n.pos, "while evaluating an attribute name"))
+}
+
+// selectCode is e.a.b.
+type selectCode struct {
+	base    code
+	path    []nameCode
+	dynamic bool // some part is computed
+	def     code
+	pos     ast.Pos
+	self    *deferred
+}
+
+// delay gives the value itself where it is there and evaluated.
+func (c *selectCode) delay(m *Machine, f *frame) *Value {
+	if !c.dynamic && len(c.path) == 1 {
+		if v := peek(c.base, f); v != nil && v.Kind() == KindAttrs {
+			if x, ok := v.Attrs().Get(c.path[0].sym); ok && x.Forced() {
+				return x
+			}
+		}
+	}
+	return m.newThunk(c.self.index, f)
+}
+
+// peek is the value of a variable if it is in its slot already.
+func peek(c code, f *frame) *Value {
+	switch c := c.(type) {
+	case *local0:
+		return f.get(c.index)
+	case *local1:
+		return f.up.get(c.index)
+	case *localCode:
+		return f.ancestor(c.level).get(c.index)
+	}
+	return nil
+}
+
+// select1 is the common case: one static name and no default.
+type select1 struct{ selectCode }
+
+func (c *select1) eval(m *Machine, f *frame) Value {
+	x := c.base.eval(m, f)
+	if Kind(x.kind) == KindAttrs {
+		if v, pos, ok := x.Attrs().Find(c.path[0].sym); ok {
+			if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+				if pos != ast.NoPos {
+					m.push(shadowSelect, unsafe.Pointer(&c.selectCode), pos)
+					m.force(v, pos)
+					m.sp--
+				} else {
+					m.force(v, c.pos)
+				}
+			}
+			return *v
+		}
+	}
+	return c.fail(m, f, x, &c.path[0], c.path[0].sym)
+}
+
+// fail throws the error of a selection from x that does not work out.
+func (c *selectCode) fail(m *Machine, f *frame, x Value, n *nameCode, sym ast.Symbol) Value {
+	if Kind(x.kind) != KindAttrs {
+		y := x
+		m.wrongType(&y, "a set", ast.NoPos).WithTrace(c.pos, "while selecting an attribute").Throw()
+	}
+	m.missing(x.Attrs(), sym, c.pos)
+	panic("unreachable")
+}
+
+// missing throws "attribute 'x' missing".
+func (m *Machine) missing(a *Attrs, sym ast.Symbol, pos ast.Pos) {
+	names := make([]string, 0, a.Len())
+	for n := range a.All() {
+		names = append(names, m.E.Symbols.Name(n))
+	}
+	name := m.E.Symbols.Name(sym)
+	m.Errorf(diag.Eval, pos, "attribute '%s' missing", name).WithSuggestions(name, names).Throw()
+}
+
+func (c *selectCode) eval(m *Machine, f *frame) Value {
+	x := c.base.eval(m, f)
+	v := &x
+	pos := ast.NoPos
+	k := m.sp
+	for i := range c.path {
+		n := &c.path[i]
+		if i > 0 {
+			m.traceSelect(k, c, f, pos)
+		}
+		sym := n.get(m, f)
+		if i > 0 {
+			if pos == ast.NoPos {
+				m.Force(v, c.pos)
+			} else {
+				m.Force(v, c.pos)
+			}
+		}
+		var next *Value
+		ok := false
+		if v.kind == uint32(KindAttrs) {
+			var p ast.Pos
+			if next, p, ok = v.Attrs().Find(sym); ok {
+				pos = p
+			}
+		}
+		if !ok {
+			if c.def != nil {
+				// The default is evaluated inside of the reference's handler.
+				r := c.def.eval(m, f)
+				m.sp = k
+				return r
+			}
+			return c.fail(m, f, *v, n, sym)
+		}
+		v = next
+	}
+	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+		m.sp = k
+		m.traceSelect(k, c, f, pos)
+		if pos == ast.NoPos {
+			pos = c.pos
+		}
+		m.force(v, pos)
+	}
+	m.sp = k
+	return *v
+}
+
+// traceSelect notes that the attribute found so far at pos is being evaluated.
+func (m *Machine) traceSelect(k int, c *selectCode, f *frame, pos ast.Pos) {
+	m.sp = k
+	if pos == ast.NoPos {
+		return
+	}
+	if c.dynamic {
+		m.push(shadowEnv, unsafe.Pointer(f), ast.NoPos)
+	}
+	m.push(shadowSelect, unsafe.Pointer(c), pos)
+}
+
+// attrPathText is the attribute path of a selection as messages show it.
+func (e *Evaluator) attrPathText(c *selectCode, f *frame) string {
+	var b strings.Builder
+	for i := range c.path {
+		n := &c.path[i]
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		if n.expr == nil {
+			b.WriteString(e.Symbols.Name(n.sym))
+			continue
+		}
+		name, ok := "", false
+		if f != nil {
+			m := e.Machine(nil)
+			if fl := m.catch(func() { name, ok = e.Symbols.Name(n.get(m, f)), true }); fl != nil {
+				ok = false
+			}
+			m.Close()
+		}
+		if !ok {
+			name = "\"${" + printNode(n.node, e.Symbols) + "}\""
+		}
+		b.WriteString(name)
+	}
+	return b.String()
+}
+
+// hasAttrCode is e ? a.b.
+type hasAttrCode struct {
+	eager
+	base code
+	path []nameCode
+	pos  ast.Pos
+}
+
+func (c *hasAttrCode) eval(m *Machine, f *frame) Value {
+	x := c.base.eval(m, f)
+	v := &x
+	for i := range c.path {
+		if i > 0 {
+			m.Force(v, c.pos)
+		}
+		sym := c.path[i].get(m, f)
+		if v.kind != uint32(KindAttrs) {
+			return Bool(false)
+		}
+		next, ok := v.Attrs().Get(sym)
+		if !ok {
+			return Bool(false)
+		}
+		v = next
+	}
+	return Bool(true)
+}

@@ -1,0 +1,144 @@
+package eval
+
+import (
+	"unsafe"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// setCode makes attribute sets and the frames of let.
+type setCode struct {
+	eager
+	shape     *shape
+	attrs     []code
+	outer     []bool // attribute i is evaluated in the frame around the set
+	froms     []code
+	firstFrom uint32
+	slots     int // of the frame it opens; 0: none
+	rec       bool
+	overrides int
+	dynamic   []dynamicCode
+	pos       ast.Pos
+}
+
+type dynamicCode struct {
+	at          ast.Pos
+	name, value code
+}
+
+// frame makes and fills the frame of a let or a recursive set.
+func (c *setCode) frame(m *Machine, up *frame) *frame {
+	f := m.newFrame(up, c.slots)
+	for i, x := range c.froms {
+		*f.slot(c.firstFrom + uint32(i)) = x.delay(m, f)
+	}
+	for i, x := range c.attrs {
+		if c.outer[i] {
+			*f.slot(uint32(i)) = x.delay(m, up)
+		} else {
+			*f.slot(uint32(i)) = x.delay(m, f)
+		}
+	}
+	return f
+}
+
+func (c *setCode) eval(m *Machine, f *frame) Value {
+	var a *Attrs
+	switch {
+	case c.rec:
+		f = c.frame(m, f)
+		// The set's values are the frame's slots themselves.
+		a = m.attrsOver(c.shape, unsafe.Pointer(f.slot(0)))
+		if c.overrides >= 0 {
+			a = c.override(m, f, a)
+		}
+	case c.slots > 0: // sources of inherit (…)
+		in := m.newFrame(f, c.slots)
+		for i, x := range c.froms {
+			*in.slot(c.firstFrom + uint32(i)) = x.delay(m, in)
+		}
+		a = m.newAttrs(c.shape)
+		vals := a.values()
+		for i, x := range c.attrs {
+			if c.outer[i] {
+				vals[i] = x.delay(m, f)
+			} else {
+				vals[i] = x.delay(m, in)
+			}
+		}
+		f = in
+	default:
+		a = m.newAttrs(c.shape)
+		vals := a.values()
+		for i, x := range c.attrs {
+			vals[i] = x.delay(m, f)
+		}
+	}
+	if c.dynamic != nil {
+		a = c.addDynamic(m, f, a)
+	}
+	return AttrsValue(a)
+}
+
+// override puts the attributes of __overrides in place of the set's own, which
+// the other attributes then see.
+func (c *setCode) override(m *Machine, f *frame, a *Attrs) *Attrs {
+	v := a.val(c.overrides)
+	over := m.ForceAttrs(v, ast.NoPos, "while evaluating the `__overrides` attribute")
+	own := make([]*Value, len(c.attrs))
+	copy(own, a.values())
+	for n, x := range over.All() {
+		if i, ok := c.shape.find(n); ok {
+			own[i] = x
+			*f.slot(uint32(i)) = x
+		}
+	}
+	var flat *Attrs
+	if len(own) == 0 {
+		flat = m.newAttrs(c.shape)
+	} else {
+		flat = m.attrsOver(c.shape, unsafe.Pointer(unsafe.SliceData(own)))
+	}
+	r := mergeFlat(m, flat, over.flat())
+	return m.at(r, c.pos)
+}
+
+// at is a set with another position.
+func (m *Machine) at(a *Attrs, pos ast.Pos) *Attrs {
+	s := &shape{names: a.shape.names, pos: a.shape.pos, at: pos}
+	return m.attrsOver(s, a.vals)
+}
+
+func (c *setCode) addDynamic(m *Machine, f *frame, a *Attrs) *Attrs {
+	out := make([]Attr, 0, a.Len()+len(c.dynamic))
+	for i, n := range a.shape.names {
+		out = append(out, Attr{n, a.shape.posAt(i), a.val(i)})
+	}
+	n := len(out)
+	for i := range c.dynamic {
+		d := &c.dynamic[i]
+		x := d.name.eval(m, f)
+		if Kind(x.kind) == KindNull {
+			continue
+		}
+		sym := m.E.Symbols.Intern(m.stringNoCtx(&x, d.at, "while evaluating the name of a dynamic attribute"))
+		at, dup := ast.NoPos, false
+		if j, ok := a.shape.find(sym); ok {
+			at, dup = a.shape.posAt(j), true
+		}
+		for _, o := range out[n:] {
+			if o.Name == sym {
+				at, dup = o.Pos, true
+			}
+		}
+		if dup {
+			m.Fail(diag.Eval, d.at, "dynamic attribute '%s' already defined at %s", m.E.Symbols.Name(sym), m.E.PosText(at))
+		}
+		if l, ok := d.value.(*lambda); ok {
+			l.setName(sym)
+		}
+		out = append(out, Attr{sym, d.at, d.value.delay(m, f)})
+	}
+	return m.buildAttrs(out, len(out) == n, c.pos)
+}

@@ -1,0 +1,211 @@
+package eval
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+)
+
+// ToXML writes a value as builtins.toXML does. With strict it forces what it
+// meets; location adds where attributes and functions were defined.
+func (m *Machine) ToXML(v *Value, pos ast.Pos, strict, location bool) (string, Context) {
+	w := xmlWriter{m: m, strict: strict, location: location, seen: map[string]bool{}}
+	w.b.WriteString("<?xml version='1.0' encoding='utf-8'?>\n")
+	w.open("expr", nil)
+	w.value(v, pos)
+	w.close("expr")
+	m.Charge(int64(w.b.Len()))
+	return w.b.String(), w.ctx
+}
+
+type xmlWriter struct {
+	m                *Machine
+	b                strings.Builder
+	ctx              Context
+	strict, location bool
+	depth            int
+	seen             map[string]bool
+}
+
+// xmlAttr are attributes of an element: name, value, name, value …, by name.
+type xmlAttr []string
+
+func (w *xmlWriter) start(name string, attrs xmlAttr) {
+	for range w.depth {
+		w.b.WriteString("  ")
+	}
+	w.b.WriteByte('<')
+	w.b.WriteString(name)
+	for i := 0; i < len(attrs); i += 2 {
+		w.b.WriteString(" " + attrs[i] + "=\"")
+		w.escape(attrs[i+1])
+		w.b.WriteByte('"')
+	}
+}
+
+func (w *xmlWriter) escape(s string) {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '"':
+			w.b.WriteString("&quot;")
+		case '<':
+			w.b.WriteString("&lt;")
+		case '>':
+			w.b.WriteString("&gt;")
+		case '&':
+			w.b.WriteString("&amp;")
+		case '\n':
+			w.b.WriteString("&#xA;")
+		default:
+			w.b.WriteByte(c)
+		}
+	}
+}
+
+func (w *xmlWriter) open(name string, attrs xmlAttr) {
+	w.start(name, attrs)
+	w.b.WriteString(">\n")
+	w.depth++
+}
+
+func (w *xmlWriter) close(name string) {
+	w.depth--
+	for range w.depth {
+		w.b.WriteString("  ")
+	}
+	w.b.WriteString("</" + name + ">\n")
+}
+
+func (w *xmlWriter) empty(name string, attrs ...string) {
+	w.start(name, attrs)
+	w.b.WriteString(" />\n")
+}
+
+// position gives the attributes column, line and path of a position.
+func (w *xmlWriter) position(attrs xmlAttr, pos ast.Pos) xmlAttr {
+	loc, ok := w.m.E.Sources.Locate(pos)
+	if !ok {
+		return attrs
+	}
+	out := xmlAttr{"column", strconv.Itoa(loc.Column), "line", strconv.Itoa(loc.Line)}
+	out = append(out, attrs...)
+	if loc.Source.Origin == ast.FromFile {
+		out = append(out, "path", loc.Source.Path)
+	}
+	return out
+}
+
+func (w *xmlWriter) value(v *Value, pos ast.Pos) {
+	m := w.m
+	m.Check()
+	m.EnterCall(pos)
+	if w.strict {
+		m.Force(v, pos)
+	}
+	switch v.Kind() {
+	case KindInt:
+		w.empty("int", "value", strconv.FormatInt(v.n, 10))
+	case KindBool:
+		w.empty("bool", "value", strconv.FormatBool(v.Bool()))
+	case KindString:
+		w.ctx = m.JoinContexts(w.ctx, v.Context())
+		w.empty("string", "value", v.Str())
+	case KindPath:
+		w.empty("path", "value", m.E.DisplayPath(v.Path()))
+	case KindNull:
+		w.empty("null")
+	case KindFloat:
+		w.empty("float", "value", FormatFloat(v.Float()))
+	case KindAttrs:
+		w.set(v)
+	case KindList:
+		w.open("list", nil)
+		for _, x := range v.List() {
+			w.value(x, pos)
+		}
+		w.close("list")
+	case KindLambda:
+		w.function(v)
+	default:
+		w.empty("unevaluated")
+	}
+	m.LeaveCall()
+}
+
+func (w *xmlWriter) set(v *Value) {
+	m := w.m
+	if !m.IsDerivation(v) {
+		w.open("attrs", nil)
+		w.attrs(v.Attrs())
+		w.close("attrs")
+		return
+	}
+	var attrs xmlAttr
+	drvPath := ""
+	if d, pos, ok := v.Attrs().Find(m.E.Sym.DrvPath); ok {
+		if w.strict {
+			m.Force(d, pos)
+		}
+		if d.Kind() == KindString {
+			drvPath = d.Str()
+			attrs = append(attrs, "drvPath", drvPath)
+		}
+	}
+	if o, pos, ok := v.Attrs().Find(m.E.Sym.OutPath); ok {
+		if w.strict {
+			m.Force(o, pos)
+		}
+		if o.Kind() == KindString {
+			attrs = append(attrs, "outPath", o.Str())
+		}
+	}
+	w.open("derivation", attrs)
+	if drvPath != "" && !w.seen[drvPath] {
+		w.seen[drvPath] = true
+		w.attrs(v.Attrs())
+	} else {
+		w.empty("repeated")
+	}
+	w.close("derivation")
+}
+
+func (w *xmlWriter) attrs(a *Attrs) {
+	for x := range a.Sorted(w.m) {
+		attrs := xmlAttr{"name", w.m.E.Symbols.Name(x.Name)}
+		if w.location && x.Pos != ast.NoPos {
+			attrs = w.position(attrs, x.Pos)
+		}
+		w.open("attr", attrs)
+		w.value(x.Value, x.Pos)
+		w.close("attr")
+	}
+}
+
+func (w *xmlWriter) function(v *Value) {
+	m := w.m
+	f := m.Function(v)
+	var attrs xmlAttr
+	if w.location {
+		attrs = w.position(nil, f.Pos)
+	}
+	w.open("function", attrs)
+	if f.Formals == nil {
+		w.empty("varpat", "name", m.E.Symbols.Name(f.Arg))
+		w.close("function")
+		return
+	}
+	var pat xmlAttr
+	if f.Formals.Ellipsis {
+		pat = append(pat, "ellipsis", "1")
+	}
+	if f.Arg != ast.NoSymbol {
+		pat = append(pat, "name", m.E.Symbols.Name(f.Arg))
+	}
+	w.open("attrspat", pat)
+	for _, n := range m.sortedFormals(f.Formals) {
+		w.empty("attr", "name", n)
+	}
+	w.close("attrspat")
+	w.close("function")
+}
