@@ -225,7 +225,7 @@ func (s *Store) add(p storepath.Path, repair, locked bool, write func(tmp string
 			}
 		}
 	}
-	if err := s.AutoGC(); err != nil {
+	if err := s.AutoGC(true); err != nil {
 		return err
 	}
 	tmp, err := s.tempName()

@@ -102,8 +102,9 @@ const (
 	stmtOutputs
 	stmtFromHashPart
 	stmtAllPaths
-	stmtAllInfos
+	stmtGraphPaths
 	stmtAllRefs
+	stmtAllOutputs
 	stmtInsertRealisation
 	stmtUpdateRealisation
 	stmtRealisation
@@ -129,8 +130,9 @@ var stmtText = [numStmts]string{
 	// not "like 'x%'", which would scan the table
 	stmtFromHashPart: "select path from ValidPaths where path >= ? limit 1",
 	stmtAllPaths:     "select path from ValidPaths",
-	stmtAllInfos:     "select path, id, hash, registrationTime, deriver, narSize, ultimate, sigs, ca from ValidPaths",
+	stmtGraphPaths:   "select id, path, deriver from ValidPaths",
 	stmtAllRefs:      "select referrer, reference from Refs",
+	stmtAllOutputs:   "select drv, path from DerivationOutputs",
 
 	stmtInsertRealisation: "insert into Realisations (drvPath, outputName, outputPath, signatures) values (?, ?, (select id from ValidPaths where path = ?), ?)",
 	stmtUpdateRealisation: "update Realisations set signatures = ? where drvPath = ? and outputName = ?",
@@ -246,6 +248,8 @@ const (
 	sqliteCantOpen = 14
 	sqliteProtocol = 15
 	sqliteNotADB   = 26
+
+	sqliteConstraint = 19
 )
 
 func sqliteCode(err error) int {

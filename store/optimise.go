@@ -4,7 +4,9 @@ import "github.com/seed192a40f6/glang/store/storepath"
 
 type inodeSet struct{}
 
-func (s *Store) optimisePath(p storepath.Path, repair bool) (OptimiseStats, error) { return OptimiseStats{}, nil }
+func (s *Store) optimisePath(p storepath.Path, repair bool) (OptimiseStats, error) {
+	return OptimiseStats{}, nil
+}
 
 // OptimiseStats says what optimising has saved.
 type OptimiseStats struct {

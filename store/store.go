@@ -77,7 +77,7 @@ type Config struct {
 	MinFree, MaxFree     int64
 	MinFreeCheckInterval time.Duration // 0: 5 s
 	// FreeSpace overrides how free space is determined; nil: statfs.
-	FreeSpace func() (int64, error)
+	FreeSpace                    func() (int64, error)
 	KeepOutputs, KeepDerivations bool // for automatic collection
 
 	// Log receives messages; nil drops them.
