@@ -1,6 +1,24 @@
+// Package parser turns text into the tree of package ast.
+//
+// The scanner writes tokens into a window of 256 which it shares with a
+// participle PeekingLexer; the grammar is one production of a participle
+// parser, ParseTypeWith over a recursive descent with operator precedences.
+// So participle's interfaces hold (the [Definition] of the lexer, the parser
+// built from it) and a token costs no reflection and no allocation.
+//
+// Attribute paths are merged while parsing, as the reference does, so that
+// clashes are found in its order. A text that is no expression is parsed
+// again by an LALR automaton, which is built then from the reference's
+// grammar: only that knows the exact words of the reference's syntax errors.
 package parser
 
 import (
+	"errors"
+	"unsafe"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 )
@@ -34,36 +52,203 @@ type Options struct {
 	Keep bool
 }
 
+const defaultMaxDepth = 100_000
+
 // BasePaths is what relative and home paths start from: absolute, clean.
 type BasePaths struct {
 	Dir  string
 	Home string
 }
 
+// Comment is a comment with its delimiters.
+type Comment struct {
+	Pos  ast.Pos
+	Text string
+}
+
 // Parser turns texts into trees. It may be used again and again, by one
 // goroutine at a time; its memory is reused.
 type Parser struct {
-	symbols *ast.Symbols
-	sources *ast.Sources
+	scanner
+	window
 	opts    Options
+	sources *ast.Sources
+	paths   BasePaths
+
+	grammar *participle.Parser[file]
+	lexer   *lexer.PeekingLexer
+
+	depth    int
+	bindings bool // parse the bindings of a REPL
+	failure  *diag.Error
+
+	syms  knownSymbols
+	alloc allocator
+	sets  setIndex
+	// Stacks of what is being collected; each user takes what it pushed off again.
+	nodes    []ast.Node
+	attrs    []ast.Attr
+	names    []ast.AttrName
+	pieces   []piece
+	formals  []ast.Formal
+	binds    []ast.Binding
+	dynamics []ast.DynamicAttr
+}
+
+type knownSymbols struct {
+	body, or, curPos, findFile, nixPath ast.Symbol
+}
+
+// file is the root of the grammar.
+type file struct {
+	Body ast.Node `parser:"@@"`
 }
 
 // New makes a parser that interns names in symbols and enters texts in sources.
 func New(symbols *ast.Symbols, sources *ast.Sources, opts Options) *Parser {
-	return &Parser{symbols: symbols, sources: sources, opts: opts}
+	if opts.MaxDepth == 0 {
+		opts.MaxDepth = defaultMaxDepth
+	}
+	p := &Parser{opts: opts, sources: sources}
+	p.scanner.symbols = symbols
+	p.scanner.pipes = opts.PipeOperators
+	p.scanner.keep = opts.Keep
+	p.syms = knownSymbols{
+		body: symbols.Intern("body"), or: symbols.Intern("or"), curPos: symbols.Intern("__curPos"),
+		findFile: symbols.Intern("__findFile"), nixPath: symbols.Intern("__nixPath"),
+	}
+	p.grammar = participle.MustBuild[file](
+		participle.Lexer(Definition{opts}), participle.ParseTypeWith[ast.Node](p.production))
+	p.lexer = p.window.open()
+	return p
 }
 
 // Parse parses one expression. It enters src in the table of sources if it has
 // no base yet, and sets its Size. The error is a *diag.Error.
 func (p *Parser) Parse(src *ast.Source, text []byte, base BasePaths) (ast.Node, error) {
-	return nil, &diag.Error{Kind: diag.Syntax, Message: "the parser is not there yet"}
+	return p.parse(src, text, base, false)
 }
 
 // ParseBindings parses bindings without braces ("a = 1; b = 2;"), as a REPL
 // reads them.
 func (p *Parser) ParseBindings(src *ast.Source, text []byte, base BasePaths) (*ast.Attrs, error) {
-	return nil, &diag.Error{Kind: diag.Syntax, Message: "the parser is not there yet"}
+	node, err := p.parse(src, text, base, true)
+	if err != nil {
+		return nil, err
+	}
+	return node.(*ast.Attrs), nil
 }
 
-// Print shows a tree as the reference's --parse does, without a newline.
-func Print(node ast.Node, symbols *ast.Symbols) string { return "" }
+// Comments are those of the last text, in order; only with [Options.Keep].
+func (p *Parser) Comments() []Comment { return p.comments }
+
+func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bool) (ast.Node, error) {
+	src.Size = len(text)
+	if src.Base == ast.NoPos {
+		p.sources.Add(src)
+	}
+	// The tree copies what it keeps, so the text is not held on to.
+	p.scanner.reset(unsafe.String(unsafe.SliceData(text), len(text)), src.Base)
+	p.paths, p.bindings, p.depth, p.failure = base, bindings, 0, nil
+	p.sets.reset()
+	defer p.forget()
+	p.window.fill(&p.scanner)
+	p.lexer.LoadCheckpoint(lexer.Checkpoint{})
+	root, err := p.grammar.ParseFromLexer(p.lexer)
+	if p.failure != nil {
+		return nil, p.failure
+	}
+	if err != nil {
+		return nil, &diag.Error{Kind: diag.Syntax, Message: err.Error(), Cause: err}
+	}
+	return root.Body, nil
+}
+
+// forget lets go of the text and of what an error left on the stacks.
+func (p *Parser) forget() {
+	p.scanner.text = ""
+	p.window.clear()
+	clear(p.nodes)
+	clear(p.attrs)
+	clear(p.names)
+	clear(p.pieces)
+	clear(p.formals)
+	clear(p.binds)
+	clear(p.dynamics)
+	p.nodes, p.attrs, p.names, p.pieces = p.nodes[:0], p.attrs[:0], p.names[:0], p.pieces[:0]
+	p.formals, p.binds, p.dynamics = p.formals[:0], p.binds[:0], p.dynamics[:0]
+}
+
+// errFailed tells participle that Parser.failure holds the error.
+var errFailed = errors.New("see the parser's failure")
+
+// bailout unwinds the parser; its production recovers it.
+type bailout struct{}
+
+// production is the grammar's one production.
+func (p *Parser) production(pl *lexer.PeekingLexer) (node ast.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(bailout); !ok {
+				panic(r)
+			}
+			node, err = nil, errFailed
+		}
+	}()
+	if p.bindings {
+		node = p.parseReplBindings()
+	} else {
+		node, _ = p.parseExpr()
+	}
+	if p.tok().Type != tEOF {
+		p.unexpected()
+	}
+	// participle looks for the end of the text at its own cursor.
+	p.window.finish()
+	pl.LoadCheckpoint(lexer.Checkpoint{})
+	return node, nil
+}
+
+// throw ends the parse with an error.
+func (p *Parser) throw(err *diag.Error) {
+	p.failure = err
+	panic(bailout{})
+}
+
+// unexpected ends the parse with what is wrong with the current token: the
+// scanner's error, or a syntax error.
+func (p *Parser) unexpected() {
+	t := p.tok()
+	if t.Type == tError {
+		p.throw(p.scanner.err)
+	}
+	p.throw(p.syntaxError(t))
+}
+
+func (p *Parser) at(offset int) ast.Pos {
+	if p.base == ast.NoPos {
+		return ast.NoPos
+	}
+	return p.base + ast.Pos(offset)
+}
+
+func (p *Parser) enter() {
+	p.depth++
+	if p.depth > p.opts.MaxDepth {
+		p.throw(&diag.Error{Kind: diag.StackOverflow, Message: "stack overflow (possible infinite recursion)"})
+	}
+}
+
+func (p *Parser) leave() { p.depth-- }
+
+// warn reports a construct that is discouraged, or fails.
+func (p *Parser) discourage(s Severity, err *diag.Error) {
+	switch s {
+	case Fatal:
+		p.throw(err)
+	case Warn:
+		if p.opts.Warn != nil {
+			p.opts.Warn(err)
+		}
+	}
+}

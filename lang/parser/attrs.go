@@ -1,0 +1,451 @@
+package parser
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// target is a set that attributes are added to: the innermost open one, whose
+// attributes are on the parser's stacks from base on, or a finished one.
+type target struct {
+	open    bool
+	base    int // of p.attrs
+	dynBase int // of p.dynamics
+	froms   []ast.Node
+	id      uint32 // in p.sets, 0 while the set is small
+	set     *ast.Set
+}
+
+// finished makes a target of a set that has been closed. Until resolve runs,
+// FirstFrom has no meaning yet and keeps the set's number in p.sets.
+func finished(set *ast.Set) target { return target{set: set, id: set.FirstFrom} }
+
+func (p *Parser) attrsOf(t *target) []ast.Attr {
+	if t.open {
+		return p.attrs[t.base:]
+	}
+	return t.set.Attrs
+}
+
+func (p *Parser) find(t *target, name ast.Symbol) *ast.Attr {
+	attrs := p.attrsOf(t)
+	if t.id != 0 {
+		if i, ok := p.sets.get(t.id, name); ok {
+			return &attrs[i]
+		}
+		return nil
+	}
+	for i := range attrs {
+		if attrs[i].Name == name {
+			return &attrs[i]
+		}
+	}
+	return nil
+}
+
+// smallSet is how many attributes are searched one by one.
+const smallSet = 8
+
+func (p *Parser) push(t *target, a ast.Attr) {
+	if t.open {
+		p.attrs = append(p.attrs, a)
+	} else {
+		t.set.Attrs = append(t.set.Attrs, a)
+	}
+	attrs := p.attrsOf(t)
+	n := len(attrs)
+	switch {
+	case t.id != 0:
+		p.sets.put(t.id, a.Name, n-1)
+	case n > smallSet:
+		t.id = p.sets.newID()
+		for i := range attrs {
+			p.sets.put(t.id, attrs[i].Name, i)
+		}
+		if !t.open {
+			t.set.FirstFrom = t.id
+		}
+	}
+}
+
+func (p *Parser) pushDynamic(t *target, d ast.DynamicAttr) {
+	if t.open {
+		p.dynamics = append(p.dynamics, d)
+	} else {
+		t.set.Dynamic = append(t.set.Dynamic, d)
+	}
+}
+
+func (p *Parser) openSet() target {
+	return target{open: true, base: len(p.attrs), dynBase: len(p.dynamics)}
+}
+
+func (p *Parser) closeSet(t *target) *ast.Set {
+	set := &ast.Set{Attrs: keep(&p.alloc.attrs, p.attrs[t.base:]), Froms: t.froms, FirstFrom: t.id, Overrides: -1}
+	if len(p.dynamics) > t.dynBase {
+		set.Dynamic = append([]ast.DynamicAttr(nil), p.dynamics[t.dynBase:]...)
+	}
+	p.attrs, p.dynamics = p.attrs[:t.base], p.dynamics[:t.dynBase]
+	return set
+}
+
+// parseSet parses a set from its opening brace.
+func (p *Parser) parseSet(start int, rec bool) ast.Node {
+	p.enter()
+	p.expect(tLBrace)
+	set, bindings, _ := p.parseBindings()
+	p.expect(tRBrace)
+	p.leave()
+	return &ast.Attrs{At: ast.At{Start: p.at(start)}, Rec: rec, Set: set, Bindings: bindings}
+}
+
+func (p *Parser) parseReplBindings() ast.Node {
+	set, bindings, n := p.parseBindings()
+	if n == 0 {
+		p.unexpected()
+	}
+	return &ast.Attrs{Set: set, Bindings: bindings}
+}
+
+// parseLet parses let … in ….
+func (p *Parser) parseLet(start int) ast.Node {
+	p.next()
+	set, bindings, _ := p.parseBindings()
+	p.expect(tIn)
+	body, _ := p.parseExpr()
+	if len(set.Dynamic) > 0 {
+		p.throw(&diag.Error{Kind: diag.Syntax, Pos: p.at(start), Message: "dynamic attributes not allowed in let"})
+	}
+	return &ast.Let{At: ast.At{Start: p.at(start)}, Set: set, Bindings: bindings, Body: body}
+}
+
+// parseBindings parses bindings up to a token that begins none.
+func (p *Parser) parseBindings() (set *ast.Set, asWritten []ast.Binding, n int) {
+	t := p.openSet()
+	mark := len(p.binds)
+	for ; ; n++ {
+		switch p.tok().Type {
+		case tInherit:
+			p.parseInherit(&t)
+			continue
+		case tID, tOrKw, tQuote, tDollarCurly:
+			p.parseBinding(&t)
+			continue
+		}
+		break
+	}
+	if p.keep {
+		asWritten = append(asWritten, p.binds[mark:]...)
+		p.binds = p.binds[:mark]
+	}
+	return p.closeSet(&t), asWritten, n
+}
+
+// parseBinding parses a.b = value;
+func (p *Parser) parseBinding(t *target) {
+	start := p.tok().Pos.Offset
+	mark := len(p.names)
+	p.pushAttrPath()
+	p.expect(tAssign)
+	p.depth += len(p.names) - mark - 1
+	value, valueStart := p.parseExpr()
+	p.depth -= len(p.names) - mark - 1
+	p.expect(tSemicolon)
+	path := p.names[mark:]
+	p.addAttr(t, path, value, p.at(start))
+	if len(p.docs) > 0 {
+		if doc, ok := p.docAt(start); ok {
+			setDoc(value, doc)
+			p.docs = insertDoc(p.docs, docComment{valueStart, int(doc - p.base)})
+		}
+	}
+	if p.keep {
+		p.binds = append(p.binds, ast.Binding{At: ast.At{Start: p.at(start)},
+			Path: append([]ast.AttrName(nil), path...), Value: value})
+	}
+	p.names = p.names[:mark]
+}
+
+// insertDoc enters that a token is documented by a comment, unless it has one.
+func insertDoc(docs []docComment, d docComment) []docComment {
+	i, ok := slices.BinarySearchFunc(docs, d.token, func(e docComment, o int) int { return e.token - o })
+	if ok {
+		return docs
+	}
+	return slices.Insert(docs, i, d)
+}
+
+// addAttr enters value under a path, going through the sets that the path's
+// beginning names or makes.
+func (p *Parser) addAttr(t *target, path []ast.AttrName, value ast.Node, pos ast.Pos) {
+	cur := t
+	var inner target
+	for i, name := range path[:len(path)-1] {
+		var nested *ast.Attrs
+		if name.Expr != nil {
+			nested = &ast.Attrs{Set: &ast.Set{Overrides: -1}}
+			p.pushDynamic(cur, ast.DynamicAttr{At: pos, Name: name.Expr, Value: nested})
+		} else if a := p.find(cur, name.Sym); a != nil {
+			set, ok := unparen(a.Value).(*ast.Attrs)
+			if !ok {
+				p.duplicate(p.showPath(path[:i+1]), pos, a.At)
+			}
+			nested = set
+		} else {
+			nested = &ast.Attrs{Set: &ast.Set{Overrides: -1}}
+			p.push(cur, ast.Attr{Name: name.Sym, At: pos, Value: nested})
+		}
+		inner = finished(nested.Set)
+		cur = &inner
+	}
+	last := path[len(path)-1]
+	if last.Expr != nil {
+		p.pushDynamic(cur, ast.DynamicAttr{At: pos, Name: last.Expr, Value: value})
+		return
+	}
+	p.addNamed(cur, path, ast.Attr{Name: last.Sym, At: pos, Value: value})
+}
+
+// addNamed enters an attribute, merging two sets of one name. path ends with
+// the attribute's name and is for messages.
+func (p *Parser) addNamed(t *target, path []ast.AttrName, def ast.Attr) {
+	old := p.find(t, def.Name)
+	if old == nil {
+		setName(def.Value, def.Name)
+		p.push(t, def)
+		return
+	}
+	have, ok1 := unparen(old.Value).(*ast.Attrs)
+	add, ok2 := unparen(def.Value).(*ast.Attrs)
+	if !ok1 || !ok2 {
+		p.duplicate(p.showPath(path), def.At, old.At)
+	}
+	// Whether the set that comes second is recursive does not count.
+	sortAttrs(add.Set.Attrs)
+	into := finished(have.Set)
+	p.enter()
+	for _, a := range add.Set.Attrs {
+		if a.Kind == ast.AttrInheritFrom {
+			a.From += len(have.Set.Froms)
+		}
+		p.addNamed(&into, append(path[:len(path):len(path)], ast.AttrName{Sym: a.Name}), a)
+	}
+	p.leave()
+	have.Set.Dynamic = append(have.Set.Dynamic, add.Set.Dynamic...)
+	have.Set.Froms = append(have.Set.Froms, add.Set.Froms...)
+	add.Set.Attrs, add.Set.Dynamic, add.Set.Froms = nil, nil, nil
+}
+
+func sortAttrs(attrs []ast.Attr) {
+	slices.SortFunc(attrs, func(a, b ast.Attr) int { return int(a.Name) - int(b.Name) })
+}
+
+// setName tells a function, and the one that is its body, what it is called.
+func setName(node ast.Node, name ast.Symbol) {
+	for {
+		l, ok := node.(*ast.Lambda)
+		if !ok {
+			return
+		}
+		l.Name = name
+		node = l.Body
+	}
+}
+
+func unparen(n ast.Node) ast.Node {
+	for {
+		p, ok := n.(*ast.Paren)
+		if !ok {
+			return n
+		}
+		n = p.X
+	}
+}
+
+func (p *Parser) duplicate(name string, pos, before ast.Pos) {
+	p.throw(&diag.Error{Kind: diag.Syntax, Pos: pos, Message: "attribute '" + diag.Quote(name) +
+		"' already defined at " + diag.Quote(diag.ShowPos(p.sources, before))})
+}
+
+// parseInherit parses inherit a b; and inherit (e) a b;
+func (p *Parser) parseInherit(t *target) {
+	start := p.tok().Pos.Offset
+	p.next()
+	var from ast.Node
+	var fromPos ast.Pos
+	if p.tok().Type == tLParen {
+		p.next()
+		var off int
+		from, off = p.parseExpr()
+		fromPos = p.at(off)
+		p.expect(tRParen)
+	}
+	mark := len(p.names)
+names:
+	for {
+		switch p.tok().Type {
+		case tID, tOrKw, tQuote, tDollarCurly:
+			name := p.parseAttrName()
+			if name.Expr != nil {
+				p.throw(&diag.Error{Kind: diag.Syntax, Pos: name.Start, Message: "dynamic attributes not allowed in inherit"})
+			}
+			p.names = append(p.names, name)
+		case tSemicolon:
+			break names
+		default:
+			p.unexpected()
+		}
+	}
+	p.next()
+	source := len(t.froms)
+	if from != nil {
+		t.froms = append(t.froms, from)
+	}
+	for _, name := range p.names[mark:] {
+		if old := p.find(t, name.Sym); old != nil {
+			p.duplicate(p.showSymbol(name.Sym), name.Start, old.At)
+		}
+		v := take(&p.alloc.vars)
+		a := ast.Attr{Name: name.Sym, At: name.Start, Value: v, Kind: ast.AttrInherited}
+		if from == nil {
+			v.Start, v.Name = name.Start, name.Sym
+		} else {
+			v.Start = fromPos
+			s := take(&p.alloc.selects)
+			s.Start, s.Expr, s.Path = name.Start, v, keep(&p.alloc.names, []ast.AttrName{{Sym: name.Sym}})
+			a.Value, a.Kind, a.From = s, ast.AttrInheritFrom, source
+		}
+		p.push(t, a)
+	}
+	if p.keep {
+		p.binds = append(p.binds, ast.Binding{At: ast.At{Start: p.at(start)}, Inherit: true, From: from,
+			Names: append([]ast.AttrName(nil), p.names[mark:]...)})
+	}
+	p.names = p.names[:mark]
+}
+
+// parseAttrPath parses a.b."c".${d}.
+func (p *Parser) parseAttrPath() []ast.AttrName {
+	mark := len(p.names)
+	p.pushAttrPath()
+	path := keep(&p.alloc.names, p.names[mark:])
+	p.names = p.names[:mark]
+	return path
+}
+
+func (p *Parser) pushAttrPath() {
+	for mark := len(p.names); ; p.next() {
+		name := p.parseAttrName()
+		p.names = append(p.names, name)
+		p.checkChain(len(p.names) - mark)
+		if p.tok().Type != tDot {
+			return
+		}
+	}
+}
+
+// parseAttrName parses one part of an attribute path. A string without
+// interpolation is as good as a name, in ${} too.
+func (p *Parser) parseAttrName() ast.AttrName {
+	t := p.tok()
+	name := ast.AttrName{At: ast.At{Start: p.at(t.Pos.Offset)}}
+	switch t.Type {
+	case tID:
+		name.Sym = ast.Symbol(t.Pos.Line)
+		p.next()
+		return name
+	case tOrKw:
+		name.Sym = p.syms.or
+		p.next()
+		return name
+	case tQuote:
+		name.Quoted = true
+		p.next()
+		if text, ok := p.plainString(); ok {
+			name.Sym = p.symbols.Intern(text)
+			p.next()
+			p.next()
+			return name
+		}
+		name.Expr = p.parseString()
+	case tDollarCurly:
+		p.next()
+		name.Expr, _ = p.parseExpr()
+		p.expect(tRBrace)
+	default:
+		p.unexpected()
+	}
+	if s, ok := unparen(name.Expr).(*ast.Str); ok {
+		name.Sym, name.Expr = p.symbols.Intern(s.Value), nil
+	}
+	return name
+}
+
+func (p *Parser) showSymbol(sym ast.Symbol) string { return ShowIdentifier(p.symbols.Name(sym)) }
+
+func (p *Parser) showPath(path []ast.AttrName) string {
+	var b strings.Builder
+	pr := printer{b: &b, symbols: p.symbols}
+	pr.path(path)
+	return b.String()
+}
+
+// setIndex finds attributes by name in all sets of a text that are not small:
+// one hash table, from (number of the set, symbol) to a position.
+type setIndex struct {
+	slots []setSlot
+	used  int
+	last  uint32
+}
+
+type setSlot struct {
+	key   uint64 // 0 if free
+	index int
+}
+
+func (x *setIndex) reset() {
+	if x.used > 0 {
+		if len(x.slots) > 1<<14 {
+			x.slots = nil
+		}
+		clear(x.slots)
+	}
+	x.used, x.last = 0, 0
+}
+
+func (x *setIndex) newID() uint32 {
+	x.last++
+	return x.last
+}
+
+func (x *setIndex) slot(key uint64) int {
+	mask := uint64(len(x.slots) - 1)
+	for i := (key * 0x9e3779b97f4a7c15 >> 32) & mask; ; i = (i + 1) & mask {
+		if k := x.slots[i].key; k == key || k == 0 {
+			return int(i)
+		}
+	}
+}
+
+func (x *setIndex) get(id uint32, name ast.Symbol) (int, bool) {
+	s := x.slots[x.slot(uint64(id)<<32|uint64(name))]
+	return s.index, s.key != 0
+}
+
+func (x *setIndex) put(id uint32, name ast.Symbol, index int) {
+	if 2*(x.used+1) > len(x.slots) {
+		old := x.slots
+		x.slots = make([]setSlot, max(256, 2*len(old)))
+		for _, s := range old {
+			if s.key != 0 {
+				x.slots[x.slot(s.key)] = s
+			}
+		}
+	}
+	key := uint64(id)<<32 | uint64(name)
+	x.slots[x.slot(key)] = setSlot{key, index}
+	x.used++
+}
