@@ -282,7 +282,11 @@ func (m *Machine) catch(f func()) (failure *Failure) {
 				fl = m.internalError(r)
 			}
 			m.unwind(k, fl)
-			failure = fl
+			// A copy: values that failed share fl, which must not change any more.
+			c := *fl
+			e := *fl.e
+			c.e = &e
+			failure = &c
 		}
 	}()
 	f()
