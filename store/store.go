@@ -100,11 +100,10 @@ type Store struct {
 	db        *database
 	bigLock   *os.File
 
-	temp  tempRoots
-	work  workDir
-	drvs  drvCache
-	auto  autoGC
-	links inodeSet
+	temp tempRoots
+	work workDir
+	drvs drvCache
+	auto autoGC
 }
 
 var (
