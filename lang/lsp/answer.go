@@ -1,0 +1,612 @@
+package lsp
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/format"
+)
+
+// diagnose lists what is wrong with a document: its syntax error, or names
+// that nothing defines and bindings that nothing uses.
+func (s *Server) diagnose(u *unit) []diagnostic {
+	out := []diagnostic{}
+	if u.err != nil {
+		off := len(u.text)
+		if u.err.Pos != ast.NoPos {
+			off = u.offset(u.err.Pos)
+		}
+		_, end := u.word(min(off, len(u.text)))
+		return append(out, diagnostic{Range: u.textRange(off, max(1, end-off)), Severity: severityError, Source: "glang", Message: u.err.Error()})
+	}
+	for _, v := range u.ix.undefined {
+		name := s.symbols.Name(v.Name)
+		out = append(out, diagnostic{Range: u.textRange(u.offset(v.Pos()), len(name)), Severity: severityError, Code: "undefined",
+			Source: "glang", Message: fmt.Sprintf("undefined variable '%s'", name)})
+	}
+	for _, d := range u.ix.lets {
+		if !d.used && !strings.HasPrefix(d.name, "_") {
+			out = append(out, diagnostic{Range: u.textRange(u.offset(d.pos), len(d.name)), Severity: severityHint, Code: "unused",
+				Source: "glang", Message: fmt.Sprintf("'%s' is never used", d.name), Tags: []int{tagUnnecessary}})
+		}
+	}
+	return out
+}
+
+// target is where a spot leads: a definition, or a file.
+type target struct {
+	u    *unit
+	off  int
+	n    int
+	def  *def
+	m    *member
+	know func() known
+}
+
+// lead follows a spot to what it names.
+func (s *Server) lead(u *unit, sp spot) (t target, ok bool) {
+	switch {
+	case sp.path != nil || sp.search != nil:
+		var file string
+		if sp.path != nil {
+			file = sp.path.Abs
+		} else {
+			file = s.findFile(sp.search.Name)
+		}
+		f := s.file(file)
+		if f == nil {
+			return target{}, false
+		}
+		return target{u: f, know: func() known { return s.know(f, f.root, maxSteps) }}, true
+	case sp.sel != nil || sp.has != nil:
+		m := s.selected(u, sp)
+		if m == nil {
+			return target{}, false
+		}
+		return s.toMember(m)
+	case sp.def != nil:
+		d := sp.def
+		// inherit leads on: to the set it takes from, or the name outside.
+		if sp.v == nil && d.from != nil {
+			if m := s.know(u, d.from, maxSteps).attrs[d.name]; m != nil {
+				return s.toMember(m)
+			}
+		}
+		if sp.v == nil && d.outer != nil {
+			if o := u.ix.uses[d.outer]; o != nil {
+				d = o
+			} else if m := s.inWith(u, d.outer, maxSteps); m != nil {
+				return s.toMember(m)
+			}
+		}
+		return target{u: u, off: u.offset(d.pos), n: len(d.name), def: d, know: func() known { return s.knowDef(u, d, maxSteps) }}, true
+	case sp.v != nil:
+		if m := s.inWith(u, sp.v, maxSteps); m != nil {
+			return s.toMember(m)
+		}
+		if b := s.cfg.global(s.symbols.Name(sp.v.Name)); b != nil {
+			return s.toMember(&member{name: b.Name, builtin: b})
+		}
+	}
+	return target{}, false
+}
+
+// selected is the attribute that a part of a selection names.
+func (s *Server) selected(u *unit, sp spot) *member {
+	expr, path := ast.Node(nil), []ast.AttrName(nil)
+	if sp.sel != nil {
+		expr, path = sp.sel.Expr, sp.sel.Path
+	} else {
+		expr, path = sp.has.Expr, sp.has.Path
+	}
+	k := s.know(u, expr, maxSteps)
+	for i := 0; i <= sp.part; i++ {
+		if path[i].Expr != nil {
+			return nil
+		}
+		m := k.attrs[s.symbols.Name(path[i].Sym)]
+		if m == nil || i == sp.part {
+			return m
+		}
+		k = s.knowMember(m, maxSteps)
+	}
+	return nil
+}
+
+func (s *Server) toMember(m *member) (target, bool) {
+	t := target{m: m, know: func() known { return s.knowMember(m, maxSteps) }}
+	if m.u != nil {
+		t.u, t.off, t.n = m.u, m.u.offset(m.pos), m.n
+	}
+	return t, true
+}
+
+func (s *Server) spotAt(u *unit, p position) (spot, bool) {
+	if u.ix == nil {
+		return spot{}, false
+	}
+	return u.ix.spotAt(u.at(p))
+}
+
+func (s *Server) definition(u *unit, p positionParams) ([]location, error) {
+	sp, ok := s.spotAt(u, p.Position)
+	if !ok {
+		return []location{}, nil
+	}
+	t, ok := s.lead(u, sp)
+	if !ok || t.u == nil {
+		return []location{}, nil
+	}
+	return []location{{t.u.uri, t.u.textRange(t.off, t.n)}}, nil
+}
+
+func (s *Server) hover(u *unit, p positionParams) (*hover, error) {
+	sp, ok := s.spotAt(u, p.Position)
+	if !ok {
+		return nil, nil
+	}
+	t, ok := s.lead(u, sp)
+	if !ok {
+		return nil, nil
+	}
+	name := u.text[sp.off:min(sp.off+sp.n, len(u.text))]
+	text := s.describe(name, t)
+	return &hover{Contents: markup{"markdown", text}, Range: u.textRange(sp.off, sp.n)}, nil
+}
+
+// describe is what hovering shows: name, kind, and documentation.
+func (s *Server) describe(name string, t target) string {
+	k := t.know()
+	if k.builtin != nil {
+		head := "builtins." + k.builtin.Name
+		if k.builtin.Name == "builtins" {
+			head = "builtins"
+		}
+		for _, a := range k.builtin.Args {
+			head += " " + a
+		}
+		return "```nix\n" + head + "\n```\n\n" + k.builtin.Doc
+	}
+	var b strings.Builder
+	b.WriteString("```nix\n" + name)
+	if d := detail(s.symbols, k); d != "" {
+		b.WriteString(": " + d)
+	}
+	b.WriteString("\n```")
+	if t.def != nil {
+		switch t.def.kind {
+		case defArg:
+			b.WriteString("\n\nargument of a function")
+		case defFormal:
+			b.WriteString("\n\nformal of a function")
+			if t.def.value == nil {
+				b.WriteString(", required")
+			}
+		}
+	}
+	if t.u != nil {
+		if doc := t.u.comment(t.u.lines[t.u.position(t.off).Line]); doc != "" {
+			b.WriteString("\n\n" + doc)
+		}
+		if t.u.path != "" && (t.n == 0 || t.m != nil) {
+			b.WriteString("\n\n" + filepath.Base(t.u.path))
+			if t.n > 0 {
+				fmt.Fprintf(&b, ":%d", t.u.position(t.off).Line+1)
+			}
+		}
+	}
+	return b.String()
+}
+
+// detail is the kind of a value with what else is known of it.
+func detail(symbols *ast.Symbols, k known) string {
+	switch {
+	case k.builtin != nil:
+		return strings.Join(append([]string{"builtin"}, k.builtin.Args...), " ")
+	case k.fn != nil:
+		return "function " + signature(symbols, k.fn)
+	case k.kind == "set":
+		names := make([]string, 0, len(k.attrs))
+		for n := range k.attrs {
+			names = append(names, n)
+		}
+		sort.Strings(names)
+		if len(names) > 8 {
+			names = append(names[:8], "…")
+		}
+		return "set { " + strings.Join(append(names, "}"), " ")
+	case k.text != "":
+		return k.kind + " " + k.text
+	}
+	return k.kind
+}
+
+func signature(symbols *ast.Symbols, f *ast.Lambda) string {
+	if f.Formals == nil {
+		return symbols.Name(f.Arg) + ":"
+	}
+	var names []string
+	for i := range f.Formals.List {
+		n := symbols.Name(f.Formals.List[i].Name)
+		if f.Formals.List[i].Default != nil {
+			n += "?"
+		}
+		names = append(names, n)
+	}
+	if f.Formals.Ellipsis {
+		names = append(names, "...")
+	}
+	return "{ " + strings.Join(names, ", ") + " }:"
+}
+
+// uses are the places in a document that mean the same definition.
+func (s *Server) uses(u *unit, sp spot) (own *def, places []spot) {
+	d := sp.def
+	if d == nil {
+		if sp.sel == nil && sp.has == nil {
+			return nil, nil
+		}
+		m := s.selected(u, sp)
+		if m == nil || m.u != u {
+			return nil, nil
+		}
+		i, ok := u.ix.spotAt(u.offset(m.pos))
+		if !ok || i.def == nil {
+			return nil, nil
+		}
+		d = i.def
+	}
+	for _, x := range u.ix.spots {
+		switch {
+		case x.def == d:
+			places = append(places, x)
+		case x.sel != nil || x.has != nil:
+			if u.text[x.off:min(x.off+x.n, len(u.text))] != d.name {
+				continue
+			}
+			if m := s.selected(u, x); m != nil && m.u == u && m.pos == d.pos {
+				places = append(places, x)
+			}
+		}
+	}
+	return d, places
+}
+
+func (s *Server) references(u *unit, p referenceParams) ([]location, error) {
+	out := []location{}
+	sp, ok := s.spotAt(u, p.Position)
+	if !ok {
+		return out, nil
+	}
+	d, places := s.uses(u, sp)
+	for _, x := range places {
+		if x.off == u.offset(d.pos) && !p.Context.IncludeDeclaration {
+			continue
+		}
+		out = append(out, location{u.uri, u.textRange(x.off, x.n)})
+	}
+	return out, nil
+}
+
+func (s *Server) highlight(u *unit, p positionParams) ([]map[string]textRange, error) {
+	out := []map[string]textRange{}
+	if sp, ok := s.spotAt(u, p.Position); ok {
+		_, places := s.uses(u, sp)
+		for _, x := range places {
+			out = append(out, map[string]textRange{"range": u.textRange(x.off, x.n)})
+		}
+	}
+	return out, nil
+}
+
+func invalid(format string, args ...interface{}) error {
+	return &jsonrpc2.Error{Code: jsonrpc2.CodeInvalidParams, Message: fmt.Sprintf(format, args...)}
+}
+
+func (s *Server) prepareRename(u *unit, p positionParams) (*textRange, error) {
+	sp, ok := s.spotAt(u, p.Position)
+	if !ok {
+		return nil, nil
+	}
+	if _, places := s.uses(u, sp); len(places) == 0 {
+		return nil, nil
+	}
+	r := u.textRange(sp.off, sp.n)
+	return &r, nil
+}
+
+func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
+	if !validName(p.NewName) {
+		return nil, invalid("'%s' is no name", p.NewName)
+	}
+	sp, ok := s.spotAt(u, p.Position)
+	if !ok {
+		return nil, invalid("there is no name here")
+	}
+	d, places := s.uses(u, sp)
+	if len(places) == 0 {
+		return nil, invalid("this name is not defined in this document")
+	}
+	edits := []textEdit{}
+	seen := map[int]bool{}
+	for _, x := range places {
+		if seen[x.off] {
+			continue
+		}
+		seen[x.off] = true
+		if x.v == nil && x.def != nil && (x.def.outer != nil || x.def.from != nil) && x.off == u.offset(d.pos) {
+			return nil, invalid("'%s' is inherited: rename it where it comes from", d.name)
+		}
+		edits = append(edits, textEdit{u.textRange(x.off, x.n), p.NewName})
+	}
+	// A name taken by inherit changes its meaning where it is inherited.
+	for _, x := range u.ix.spots {
+		if x.v == nil && x.def != nil && x.def.outer != nil && u.ix.uses[x.def.outer] == d {
+			return nil, invalid("'%s' is inherited on line %d: renaming would rename the attribute there", d.name, u.position(x.off).Line+1)
+		}
+	}
+	return &workspaceEdit{map[string][]textEdit{u.uri: edits}}, nil
+}
+
+func validName(s string) bool {
+	if s == "" || s[0] == '-' || s[0] == '\'' || '0' <= s[0] && s[0] <= '9' {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if !identByte(s[i]) {
+			return false
+		}
+	}
+	switch s {
+	case "let", "in", "if", "then", "else", "assert", "with", "rec", "inherit", "or":
+		return false
+	}
+	return true
+}
+
+func (s *Server) documentSymbols(u *unit, _ positionParams) ([]documentSymbol, error) {
+	out := []documentSymbol{}
+	if u.root == nil {
+		return out, nil
+	}
+	return append(out, s.symbolsOf(u, u.root, 0)...), nil
+}
+
+// symbolsOf lists the bindings below a node, nested as they are written.
+func (s *Server) symbolsOf(u *unit, n ast.Node, depth int) []documentSymbol {
+	if depth > 100 {
+		return nil
+	}
+	depth++
+	switch n := n.(type) {
+	case *ast.Paren:
+		return s.symbolsOf(u, n.X, depth)
+	case *ast.Lambda:
+		return s.symbolsOf(u, n.Body, depth)
+	case *ast.With:
+		return s.symbolsOf(u, n.Body, depth)
+	case *ast.Assert:
+		return s.symbolsOf(u, n.Body, depth)
+	case *ast.If:
+		return append(s.symbolsOf(u, n.Then, depth), s.symbolsOf(u, n.Else, depth)...)
+	case *ast.Binary:
+		return append(s.symbolsOf(u, n.L, depth), s.symbolsOf(u, n.R, depth)...)
+	case *ast.Call:
+		var out []documentSymbol
+		for _, a := range n.Args {
+			out = append(out, s.symbolsOf(u, a, depth)...)
+		}
+		return out
+	case *ast.Let:
+		return append(s.bindingSymbols(u, n.Bindings, depth), s.symbolsOf(u, n.Body, depth)...)
+	case *ast.Attrs:
+		return s.bindingSymbols(u, n.Bindings, depth)
+	}
+	return nil
+}
+
+func (s *Server) bindingSymbols(u *unit, bs []ast.Binding, depth int) []documentSymbol {
+	const kindFunction, kindVariable, kindObject = 12, 13, 19
+	var out []documentSymbol
+	for i := range bs {
+		b := &bs[i]
+		if b.Inherit {
+			continue
+		}
+		start := u.offset(b.Path[0].Pos())
+		last := &b.Path[len(b.Path)-1]
+		end := max(start, u.offset(last.Pos()))
+		if last.Expr == nil {
+			end += u.ix.nameLen(last)
+		}
+		end = min(end, len(u.text))
+		d := documentSymbol{Name: u.text[start:end], Kind: kindVariable, SelectionRange: u.textRange(start, end-start),
+			Children: s.symbolsOf(u, b.Value, depth)}
+		if d.Name == "" {
+			continue
+		}
+		whole := end
+		if i+1 < len(bs) {
+			whole = max(whole, u.offset(bs[i+1].Pos()))
+		} else if semi := strings.IndexByte(u.text[end:], ';'); semi >= 0 && len(d.Children) == 0 {
+			whole = end + semi
+		}
+		if n := len(d.Children); n > 0 {
+			whole = max(whole, u.at(d.Children[n-1].Range.End))
+		}
+		d.Range = u.textRange(start, max(end, whole)-start)
+		switch unparen(b.Value).(type) {
+		case *ast.Lambda:
+			d.Kind = kindFunction
+		case *ast.Attrs:
+			d.Kind = kindObject
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func (s *Server) formatting(u *unit, _ formattingParams) ([]textEdit, error) {
+	if u.err != nil {
+		return nil, &jsonrpc2.Error{Code: jsonrpc2.CodeInternalError, Message: "the document has a syntax error: " + u.err.Error()}
+	}
+	out, err := format.Text(u.text, format.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if out == u.text {
+		return []textEdit{}, nil
+	}
+	// Only what differs, so that the editor keeps marks and folds elsewhere.
+	pre := 0
+	for pre < len(out) && pre < len(u.text) && out[pre] == u.text[pre] {
+		pre++
+	}
+	post := 0
+	for post < len(out)-pre && post < len(u.text)-pre && out[len(out)-1-post] == u.text[len(u.text)-1-post] {
+		post++
+	}
+	// Whole lines: an edit must not begin within a character.
+	pre = strings.LastIndexByte(u.text[:pre], '\n') + 1
+	if i := strings.IndexByte(u.text[len(u.text)-post:], '\n'); i >= 0 {
+		post -= i
+	} else {
+		post = 0
+	}
+	return []textEdit{{u.textRange(pre, len(u.text)-post-pre), out[pre : len(out)-post]}}, nil
+}
+
+// completion offers what may stand at a place.
+func (s *Server) completion(u *unit, p positionParams) ([]completionItem, error) {
+	off := u.at(p.Position)
+	start, _ := u.word(off)
+	if items, ok := s.completeFile(u, off); ok {
+		return items, nil
+	}
+	// Text that is being written is rarely an expression. A name is put where
+	// it is missing, and if need be an end to the binding.
+	const stand = "completion'here"
+	var at *unit
+	for _, end := range []string{"", ";", "; }", ")", " ]"} {
+		name := ""
+		if start == off {
+			name = stand
+		}
+		c := newUnit(s.symbols, s.globals, u.uri, u.path, u.text[:off]+name+end+u.text[off:])
+		if c.ix != nil {
+			at = c
+			break
+		}
+	}
+	if at == nil {
+		return []completionItem{}, nil
+	}
+	sp, ok := at.ix.spotAt(start)
+	if ok && (sp.sel != nil || sp.has != nil) {
+		return s.completeAttrs(at, sp), nil
+	}
+	return s.completeNames(at, start), nil
+}
+
+func (s *Server) completeAttrs(u *unit, sp spot) []completionItem {
+	expr, path := ast.Node(nil), []ast.AttrName(nil)
+	if sp.sel != nil {
+		expr, path = sp.sel.Expr, sp.sel.Path
+	} else {
+		expr, path = sp.has.Expr, sp.has.Path
+	}
+	k := s.know(u, expr, maxSteps)
+	for i := 0; i < sp.part; i++ {
+		m := k.attrs[s.symbols.Name(path[i].Sym)]
+		if path[i].Expr != nil || m == nil {
+			return []completionItem{}
+		}
+		k = s.knowMember(m, maxSteps)
+	}
+	out := []completionItem{}
+	for name, m := range k.attrs {
+		out = append(out, s.item(name, completeField, s.knowMember(m, 8)))
+	}
+	return sorted(out)
+}
+
+func (s *Server) item(name string, kind int, k known) completionItem {
+	c := completionItem{Label: name, Kind: kind, Detail: detail(s.symbols, k)}
+	if k.kind == "function" {
+		c.Kind = completeFunction
+	}
+	if k.builtin != nil && k.builtin.Doc != "" {
+		c.Documentation = &markup{"markdown", k.builtin.Doc}
+	}
+	if !validName(name) && kind == completeField {
+		c.InsertText = fmt.Sprintf("%q", name)
+	}
+	return c
+}
+
+func sorted(items []completionItem) []completionItem {
+	sort.Slice(items, func(i, j int) bool { return items[i].Label < items[j].Label })
+	return items
+}
+
+func (s *Server) completeNames(u *unit, off int) []completionItem {
+	out := []completionItem{}
+	seen := map[string]bool{}
+	add := func(name string, kind int, k known) {
+		if !seen[name] && !strings.HasPrefix(name, "completion'") {
+			seen[name] = true
+			out = append(out, s.item(name, kind, k))
+		}
+	}
+	for sc := u.ix.scopeAt(off); sc != nil; sc = sc.parent {
+		for _, d := range sc.names {
+			add(d.name, completeVariable, s.knowDef(u, d, 8))
+		}
+		if sc.with != nil {
+			for name, m := range s.know(u, sc.with, maxSteps).attrs {
+				add(name, completeVariable, s.knowMember(m, 8))
+			}
+		}
+	}
+	for i := range s.cfg.Builtins {
+		if b := &s.cfg.Builtins[i]; b.Global {
+			add(b.Name, completeVariable, s.knowBuiltin(b))
+		}
+	}
+	for _, k := range []string{"let", "in", "if", "then", "else", "assert", "with", "rec", "inherit"} {
+		add(k, completeKeyword, known{})
+	}
+	return sorted(out)
+}
+
+// completeFile completes a path that begins with ./, ../ or /.
+func (s *Server) completeFile(u *unit, off int) ([]completionItem, bool) {
+	start := off
+	for start > 0 && (identByte(u.text[start-1]) || strings.IndexByte("./+~", u.text[start-1]) >= 0) {
+		start--
+	}
+	typed := u.text[start:off]
+	if !strings.HasPrefix(typed, "./") && !strings.HasPrefix(typed, "../") || u.path == "" {
+		return nil, false
+	}
+	dir := filepath.Join(filepath.Dir(u.path), typed[:strings.LastIndexByte(typed, '/')+1])
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return []completionItem{}, true
+	}
+	out := []completionItem{}
+	for _, e := range entries {
+		c := completionItem{Label: e.Name(), Kind: completeFile}
+		if e.IsDir() {
+			c.Kind = completeFolder
+		}
+		out = append(out, c)
+	}
+	return out, true
+}

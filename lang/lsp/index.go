@@ -1,0 +1,342 @@
+package lsp
+
+import (
+	"sort"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+)
+
+// index is what names in a text mean: which definition each use refers to.
+type index struct {
+	u       *unit
+	symbols *ast.Symbols
+	globals map[string]*Builtin
+
+	uses  map[*ast.Var]*def
+	withs map[*ast.Var][]ast.Node // scopes of the withs around a name that nothing binds
+	// spots are all places that name a variable or an attribute, by offset.
+	spots     []spot
+	undefined []*ast.Var
+	lets      []*def
+}
+
+// defKind says what binds a name.
+type defKind uint8
+
+const (
+	defLet defKind = iota
+	defAttr
+	defArg
+	defFormal
+)
+
+// def is a name that an expression binds.
+type def struct {
+	name  string
+	kind  defKind
+	pos   ast.Pos
+	value ast.Node // nil for arguments; a formal's default
+	// from is the set of "inherit (from) name".
+	from ast.Node
+	// outer is what an inherited name refers to in the scope around.
+	outer *ast.Var
+	used  bool
+	set   *ast.Attrs // the set whose attribute it is
+}
+
+// spot is a place in the text that names something.
+type spot struct {
+	off, n int
+	def    *def     // the definition: its own place, or what a variable refers to
+	v      *ast.Var // a use of a variable
+	sel    *ast.Select
+	has    *ast.HasAttr
+	scope  *scope // of a use of a variable
+	part   int    // which part of the selection's path
+	path   *ast.Path
+	search *ast.SearchPath
+}
+
+// scope is a chain of names that expressions see.
+type scope struct {
+	parent *scope
+	names  map[ast.Symbol]*def
+	with   ast.Node
+}
+
+func newIndex(u *unit, symbols *ast.Symbols, globals map[string]*Builtin, root ast.Node) *index {
+	ix := &index{u: u, symbols: symbols, globals: globals, uses: map[*ast.Var]*def{}, withs: map[*ast.Var][]ast.Node{}}
+	ix.walk(root, nil)
+	sort.SliceStable(ix.spots, func(i, j int) bool { return ix.spots[i].off < ix.spots[j].off })
+	return ix
+}
+
+func (ix *index) spot(pos ast.Pos, n int, s spot) {
+	if pos == ast.NoPos {
+		return
+	}
+	s.off, s.n = ix.u.offset(pos), n
+	ix.spots = append(ix.spots, s)
+}
+
+// spotAt is the spot that an offset lies in or right behind.
+func (ix *index) spotAt(off int) (spot, bool) {
+	i := sort.Search(len(ix.spots), func(i int) bool { return ix.spots[i].off > off }) - 1
+	for ; i >= 0 && ix.spots[i].off > off-4096; i-- {
+		if s := ix.spots[i]; off <= s.off+s.n {
+			return s, true
+		}
+	}
+	return spot{}, false
+}
+
+func (ix *index) nameLen(n *ast.AttrName) int {
+	l := len(ix.symbols.Name(n.Sym))
+	if n.Quoted {
+		l += 2
+	}
+	return l
+}
+
+func (ix *index) walk(n ast.Node, sc *scope) {
+	switch n := n.(type) {
+	case *ast.Interp:
+		ix.walkAll(n.Parts, sc)
+	case *ast.PathInterp:
+		ix.walkAll(n.Parts, sc)
+	case *ast.Path:
+		ix.spot(n.Pos(), len(n.Text), spot{path: n})
+	case *ast.SearchPath:
+		ix.spot(n.Pos(), len(n.Name)+2, spot{search: n})
+	case *ast.Var:
+		ix.variable(n, sc)
+	case *ast.Select:
+		ix.walk(n.Expr, sc)
+		ix.attrPath(n.Path, sc, func(i int) spot { return spot{sel: n, part: i} })
+		ix.walk(n.Default, sc)
+	case *ast.HasAttr:
+		ix.walk(n.Expr, sc)
+		ix.attrPath(n.Path, sc, func(i int) spot { return spot{has: n, part: i} })
+	case *ast.Attrs:
+		ix.attrs(n, sc)
+	case *ast.List:
+		ix.walkAll(n.Elems, sc)
+	case *ast.Lambda:
+		ix.lambda(n, sc)
+	case *ast.Call:
+		ix.walk(n.Fn, sc)
+		ix.walkAll(n.Args, sc)
+	case *ast.Let:
+		inner := &scope{parent: sc, names: map[ast.Symbol]*def{}}
+		ix.bindings(n.Bindings, nil, inner, sc, defLet)
+		ix.walk(n.Body, inner)
+	case *ast.With:
+		ix.walk(n.Scope, sc)
+		ix.walk(n.Body, &scope{parent: sc, with: n.Scope})
+	case *ast.If:
+		ix.walk(n.Cond, sc)
+		ix.walk(n.Then, sc)
+		ix.walk(n.Else, sc)
+	case *ast.Assert:
+		ix.walk(n.Cond, sc)
+		ix.walk(n.Body, sc)
+	case *ast.Unary:
+		ix.walk(n.X, sc)
+	case *ast.Binary:
+		ix.walk(n.L, sc)
+		ix.walk(n.R, sc)
+	case *ast.Paren:
+		ix.walk(n.X, sc)
+	}
+}
+
+func (ix *index) walkAll(ns []ast.Node, sc *scope) {
+	for _, n := range ns {
+		ix.walk(n, sc)
+	}
+}
+
+func (ix *index) attrPath(path []ast.AttrName, sc *scope, at func(i int) spot) {
+	for i := range path {
+		if path[i].Expr != nil {
+			ix.walk(path[i].Expr, sc)
+			continue
+		}
+		ix.spot(path[i].Pos(), ix.nameLen(&path[i]), at(i))
+	}
+}
+
+// variable binds a use to its definition.
+func (ix *index) variable(v *ast.Var, sc *scope) {
+	name := ix.symbols.Name(v.Name)
+	var withs []ast.Node
+	for s := sc; s != nil; s = s.parent {
+		if s.with != nil {
+			withs = append(withs, s.with)
+		} else if d := s.names[v.Name]; d != nil {
+			d.used = true
+			ix.uses[v] = d
+			ix.spot(v.Pos(), len(name), spot{v: v, def: d, scope: sc})
+			return
+		}
+	}
+	ix.spot(v.Pos(), len(name), spot{v: v, scope: sc})
+	if ix.globals[name] != nil || len(withs) > 0 {
+		if len(withs) > 0 {
+			ix.withs[v] = withs
+		}
+		return
+	}
+	if name != "__curPos" {
+		ix.undefined = append(ix.undefined, v)
+	}
+}
+
+func (ix *index) attrs(n *ast.Attrs, sc *scope) {
+	inner := sc
+	if n.Rec {
+		inner = &scope{parent: sc, names: map[ast.Symbol]*def{}}
+	}
+	ix.bindings(n.Bindings, n, inner, sc, defAttr)
+}
+
+// bindings indexes what a set or let binds: names first, then values, which
+// see the names if the set is recursive.
+func (ix *index) bindings(bs []ast.Binding, set *ast.Attrs, inner, outer *scope, kind defKind) {
+	recursive := inner != outer
+	type job struct {
+		d *def
+		v *ast.Var
+	}
+	var inherited []job
+	for i := range bs {
+		b := &bs[i]
+		if !b.Inherit {
+			if p := &b.Path[0]; p.Expr == nil {
+				d := &def{name: ix.symbols.Name(p.Sym), kind: kind, pos: p.Pos(), set: set}
+				if len(b.Path) == 1 {
+					d.value = b.Value
+				} else {
+					d.value = &ast.Attrs{At: b.At, Bindings: []ast.Binding{{At: b.At, Path: b.Path[1:], Value: b.Value}}}
+				}
+				ix.define(p, d, inner, recursive)
+			}
+			continue
+		}
+		for j := range b.Names {
+			p := &b.Names[j]
+			if p.Expr != nil {
+				continue
+			}
+			d := &def{name: ix.symbols.Name(p.Sym), kind: kind, pos: p.Pos(), from: b.From, set: set}
+			if b.From == nil {
+				v := &ast.Var{At: p.At, Name: p.Sym}
+				d.outer = v
+				inherited = append(inherited, job{d, v})
+			}
+			ix.define(p, d, inner, recursive)
+		}
+	}
+	for _, j := range inherited {
+		ix.variable(j.v, outer)
+	}
+	for i := range bs {
+		b := &bs[i]
+		if b.Inherit {
+			ix.walk(b.From, inner)
+			continue
+		}
+		for j := range b.Path {
+			if p := &b.Path[j]; p.Expr != nil {
+				ix.walk(p.Expr, inner)
+			} else if j > 0 {
+				d := &def{name: ix.symbols.Name(p.Sym), kind: defAttr, pos: p.Pos(), set: set}
+				if j == len(b.Path)-1 {
+					d.value = b.Value
+				}
+				ix.spot(p.Pos(), ix.nameLen(p), spot{def: d})
+			}
+		}
+		ix.walk(b.Value, inner)
+	}
+}
+
+func (ix *index) define(p *ast.AttrName, d *def, inner *scope, recursive bool) {
+	if recursive {
+		if first := inner.names[p.Sym]; first != nil {
+			// a.b = 1; a.c = 2; define one a: its first place counts.
+			ix.spot(p.Pos(), ix.nameLen(p), spot{def: first})
+			first.value = mergeSets(first.value, d.value)
+			return
+		}
+		inner.names[p.Sym] = d
+	}
+	if d.kind == defLet {
+		ix.lets = append(ix.lets, d)
+	}
+	ix.spot(p.Pos(), ix.nameLen(p), spot{def: d})
+}
+
+func mergeSets(a, b ast.Node) ast.Node {
+	x, ok1 := a.(*ast.Attrs)
+	y, ok2 := b.(*ast.Attrs)
+	if !ok1 || !ok2 {
+		return a
+	}
+	return &ast.Attrs{At: x.At, Rec: x.Rec, Bindings: append(append([]ast.Binding(nil), x.Bindings...), y.Bindings...)}
+}
+
+func (ix *index) lambda(n *ast.Lambda, sc *scope) {
+	inner := &scope{parent: sc, names: map[ast.Symbol]*def{}}
+	if n.Arg != ast.NoSymbol {
+		inner.names[n.Arg] = &def{name: ix.symbols.Name(n.Arg), kind: defArg, pos: ix.argPos(n)}
+		d := inner.names[n.Arg]
+		ix.spot(d.pos, len(d.name), spot{def: d})
+	}
+	if n.Formals != nil {
+		for i := range n.Formals.List {
+			f := &n.Formals.List[i]
+			d := &def{name: ix.symbols.Name(f.Name), kind: defFormal, pos: f.Pos(), value: f.Default}
+			inner.names[f.Name] = d
+			ix.spot(f.Pos(), len(d.name), spot{def: d})
+		}
+		for i := range n.Formals.List {
+			ix.walk(n.Formals.List[i].Default, inner)
+		}
+	}
+	ix.walk(n.Body, inner)
+}
+
+// argPos finds the name of a whole argument, whose place the tree does not
+// keep: it is the lambda's first token, or follows the formals and an @.
+func (ix *index) argPos(n *ast.Lambda) ast.Pos {
+	name := ix.symbols.Name(n.Arg)
+	start := ix.u.offset(n.Pos())
+	if !n.ArgLast || n.Formals == nil {
+		return n.Pos()
+	}
+	end := ix.u.offset(n.Body.Pos())
+	text := ix.u.text
+	for i := min(end, len(text)) - 1; i > start; i-- {
+		if text[i] != '@' {
+			continue
+		}
+		for i++; i < len(text) && !identByte(text[i]); i++ {
+		}
+		if len(text)-i >= len(name) && text[i:i+len(name)] == name {
+			return ix.u.base + ast.Pos(i)
+		}
+		break
+	}
+	return ast.NoPos
+}
+
+// scopeAt is the scope of the variable at an offset.
+func (ix *index) scopeAt(off int) *scope {
+	for _, sp := range ix.spots {
+		if sp.v != nil && sp.off <= off && off <= sp.off+sp.n {
+			return sp.scope
+		}
+	}
+	return nil
+}
