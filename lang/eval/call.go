@@ -105,7 +105,10 @@ func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) *f
 		}
 	}
 	a := arg.Attrs()
-	f := m.newFrame(env, l.slots)
+	f := env
+	if l.slots > 0 {
+		f = m.newFrame(env, l.slots)
+	}
 	i := uint32(0)
 	if l.arg {
 		*f.slot(0) = arg

@@ -258,7 +258,10 @@ func (m *Machine) Parse(src *ast.Source, text []byte, dir string, locals ...map[
 	if err != nil {
 		return nil, err
 	}
-	if err := resolve.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals}, m.E.Symbols); err != nil {
+	if m.resolver == nil {
+		m.resolver = resolve.New(m.E.Symbols)
+	}
+	if err := m.resolver.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals}); err != nil {
 		return nil, err
 	}
 	return node, nil

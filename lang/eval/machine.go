@@ -8,6 +8,7 @@ import (
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/parser"
+	"github.com/seed192a40f6/glang/lang/resolve"
 )
 
 // Machine evaluates on one goroutine. It holds what need not be shared: slabs
@@ -39,8 +40,8 @@ type Machine struct {
 	stop    atomic.Bool // ctx is done
 	stopped func() bool
 
-	parser *parser.Parser
-	text   []byte // scratch for strings
+	parser   *parser.Parser
+	resolver *resolve.Resolver
 }
 
 // tickSteps is how many calls and forced values go between two looks at the

@@ -15,7 +15,7 @@ type setCode struct {
 	outer     []bool // attribute i is evaluated in the frame around the set
 	froms     []code
 	firstFrom uint32
-	slots     int // of the frame it opens; 0: none
+	slots     int // of the frame it opens; 0: none, as the resolver counts
 	rec       bool
 	overrides int
 	dynamic   []dynamicCode
@@ -29,6 +29,9 @@ type dynamicCode struct {
 
 // frame makes and fills the frame of a let or a recursive set.
 func (c *setCode) frame(m *Machine, up *frame) *frame {
+	if c.slots == 0 {
+		return up
+	}
 	f := m.newFrame(up, c.slots)
 	for i, x := range c.froms {
 		*f.slot(c.firstFrom + uint32(i)) = x.delay(m, f)
@@ -46,7 +49,7 @@ func (c *setCode) frame(m *Machine, up *frame) *frame {
 func (c *setCode) eval(m *Machine, f *frame) Value {
 	var a *Attrs
 	switch {
-	case c.rec:
+	case c.rec && c.slots > 0:
 		f = c.frame(m, f)
 		// The set's values are the frame's slots themselves.
 		a = m.attrsOver(c.shape, unsafe.Pointer(f.slot(0)))
