@@ -34,7 +34,8 @@ type Source struct {
 	// Size is the text's length in bytes.
 	Size int
 	// Text gives the text again for excerpts and line numbers. It is called
-	// only when a position is shown, so files need not stay in memory.
+	// only when a position is shown, so files need not stay in memory. It may
+	// be nil: then there are no excerpts.
 	Text func() ([]byte, error)
 
 	lines []int32 // offsets of line starts, made on first use
@@ -114,6 +115,9 @@ func (s *Sources) Locate(p Pos) (loc Location, ok bool) {
 }
 
 func (s *Source) findLines() {
+	if s.Text == nil {
+		return
+	}
 	text, err := s.Text()
 	if err != nil {
 		return

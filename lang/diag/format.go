@@ -160,6 +160,9 @@ func (f *formatter) position(indent string, pos ast.Pos) bool {
 		return false
 	}
 	fmt.Fprintf(&f.b, "%s%sat %s%s:%d:%d%s:", indent, ansiBlue, ansiWarning, showOrigin(loc.Source), loc.Line, loc.Column, ansiNormal)
+	if loc.Source.Text == nil {
+		return true
+	}
 	text, err := loc.Source.Text()
 	if err != nil {
 		return true
