@@ -9,28 +9,26 @@ import (
 	"github.com/seed192a40f6/glang/lang/diag"
 )
 
-// ForceDeep evaluates a value and all that it contains. pos is reported for
-// values that have no position of their own.
-func (m *Machine) ForceDeep(v *Value, pos ast.Pos) {
-	d := deep{m: m, seen: map[*Value]bool{}, pos: pos}
+// ForceDeep evaluates a value and all that it contains.
+func (m *Machine) ForceDeep(v *Value) {
+	d := deep{m: m, seen: map[*Value]bool{}}
 	d.force(v)
 }
 
 type deep struct {
 	m    *Machine
 	seen map[*Value]bool
-	pos  ast.Pos
 }
 
 func (d *deep) force(v *Value) {
 	m := d.m
-	m.EnterCall(m.determinePos(v, d.pos))
+	m.EnterCall(m.determinePos(v, ast.NoPos))
 	if d.seen[v] {
 		m.LeaveCall()
 		return
 	}
 	d.seen[v] = true
-	m.Force(v, m.determinePos(v, d.pos))
+	m.Force(v, m.determinePos(v, ast.NoPos))
 	switch v.Kind() {
 	case KindAttrs:
 		a := v.Attrs().flat()
