@@ -139,35 +139,15 @@ func (r *reader) indString(t *tok) {
 	if len(t.lines) > 1 {
 		return
 	}
+	// Without line end, quote or backslash the other kind of string says it as
+	// well. Escapes stay: the reference's parser splits a string at them, and
+	// the formatted text is to give the same tree.
 	for _, p := range t.lines[0] {
-		if strings.ContainsAny(p.text, `"\\`) {
+		if strings.ContainsAny(p.text, "\"\\") || strings.Contains(p.text, "''") {
 			return
 		}
 	}
-	// No line end, quote or backslash: the other kind of string says it as well.
 	t.kind = tokString
-	for i, p := range t.lines[0] {
-		t.lines[0][i].text = plainEscapes(p.text)
-	}
-}
-
-// plainEscapes turns the escapes of indented strings into those of plain ones.
-func plainEscapes(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		switch {
-		case strings.HasPrefix(s, "''$"):
-			b.WriteString(`\$`)
-			s = s[3:]
-		case strings.HasPrefix(s, "'''"):
-			b.WriteString("''")
-			s = s[3:]
-		default:
-			b.WriteByte(s[0])
-			s = s[1:]
-		}
-	}
-	return b.String()
 }
 
 func onlySpaces(s string) bool { return strings.Trim(s, " ") == "" }
