@@ -3,6 +3,7 @@ package store
 import (
 	"io"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/nar"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -23,6 +24,8 @@ type API interface {
 	ValidDerivers(p storepath.Path) ([]storepath.Path, error)
 	DerivationOutputs(drv storepath.Path) (map[string]storepath.Path, error)
 	PathFromHashPart(part string) (storepath.Path, error)
+	// Closure returns start and all that can be reached from it, sorted.
+	Closure(start []storepath.Path, o ClosureOptions) ([]storepath.Path, error)
 
 	// AddTempRoot keeps a path from being collected while this process lives.
 	AddTempRoot(p storepath.Path) error
@@ -33,6 +36,11 @@ type API interface {
 	AddTree(name string, t nar.Tree, path string, o AddOptions) (storepath.Path, error)
 	// AddNAR adds the archive read from r as the path that info describes.
 	AddNAR(info *PathInfo, r io.Reader, o AddNAROptions) error
+
+	// AddDerivation adds a derivation whose path and text have been computed.
+	AddDerivation(p storepath.Path, d *derivation.Derivation, text []byte) error
+	// ReadDerivation reads a valid derivation.
+	ReadDerivation(p storepath.Path) (*derivation.Derivation, error)
 
 	// Tree gives the contents of valid paths: names begin with the base name
 	// of a store path.

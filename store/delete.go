@@ -128,3 +128,10 @@ func renameChecked(from, to string) error {
 	}
 	return os.Rename(from, to)
 }
+
+// DeleteTree deletes what lies at path, if anything, whatever its modes: for
+// those who have directories of their own that others wrote to.
+func DeleteTree(path string) error {
+	_, err := deleteTree(path)
+	return err
+}
