@@ -140,10 +140,10 @@ func (r *reader) indString(t *tok) {
 		return
 	}
 	// Without line end, quote or backslash the other kind of string says it as
-	// well. Escapes stay: the reference's parser splits a string at them, and
+	// well. Escapes and a last $ stay: the reference's parser splits a string there, and
 	// the formatted text is to give the same tree.
 	for _, p := range t.lines[0] {
-		if strings.ContainsAny(p.text, "\"\\") || strings.Contains(p.text, "''") {
+		if strings.ContainsAny(p.text, "\"\\") || strings.Contains(p.text, "''") || strings.HasSuffix(p.text, "$") {
 			return
 		}
 	}
