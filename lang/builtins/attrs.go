@@ -1,0 +1,196 @@
+package builtins
+
+import (
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+func attrNames(m *machine, pos ast.Pos, args []*value) value {
+	set := m.ForceAttrs(args[0], pos, "while evaluating the argument passed to builtins.attrNames")
+	out := m.NewList(set.Len())
+	i := 0
+	for a := range set.Sorted(m) {
+		out[i] = nameValue(m, a.Name)
+		i++
+	}
+	return eval.List(out)
+}
+
+// nameValue is the name of a symbol as a string value.
+func nameValue(m *machine, sym ast.Symbol) *value {
+	return m.NewValue(eval.String(m.E.Symbols.Name(sym), 0))
+}
+
+func attrValues(m *machine, pos ast.Pos, args []*value) value {
+	set := m.ForceAttrs(args[0], pos, "while evaluating the argument passed to builtins.attrValues")
+	out := m.NewList(set.Len())
+	i := 0
+	for a := range set.Sorted(m) {
+		out[i] = a.Value
+		i++
+	}
+	return eval.List(out)
+}
+
+func getAttr(m *machine, pos ast.Pos, args []*value) value {
+	name := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.getAttr")
+	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.getAttr")
+	v := requireAttr(m, set, m.E.Symbols.Intern(name), "in the attribute set under consideration")
+	m.Force(v, pos)
+	return *v
+}
+
+// lookup finds an attribute by a name that need not be a symbol yet.
+func lookup(m *machine, set *eval.Attrs, name string) (*value, ast.Pos, bool) {
+	sym, ok := m.E.Symbols.Lookup(name)
+	if !ok {
+		return nil, ast.NoPos, false
+	}
+	return set.Find(sym)
+}
+
+func hasAttr(m *machine, pos ast.Pos, args []*value) value {
+	name := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.hasAttr")
+	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.hasAttr")
+	_, _, ok := lookup(m, set, name)
+	return eval.Bool(ok)
+}
+
+func unsafeGetAttrPos(m *machine, pos ast.Pos, args []*value) value {
+	name := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.unsafeGetAttrPos")
+	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.unsafeGetAttrPos")
+	_, at, ok := lookup(m, set, name)
+	if !ok {
+		return eval.Null()
+	}
+	return m.PosValue(at)
+}
+
+func removeAttrs(m *machine, pos ast.Pos, args []*value) value {
+	set := m.ForceAttrs(args[0], pos, "while evaluating the first argument passed to builtins.removeAttrs")
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.removeAttrs")
+	var few [16]ast.Symbol
+	drop := few[:0]
+	for _, e := range list {
+		name := m.ForceStringNoCtx(e, pos, "while evaluating the values of the second argument passed to builtins.removeAttrs")
+		if sym, ok := m.E.Symbols.Lookup(name); ok {
+			if _, ok := set.Get(sym); ok {
+				drop = append(drop, sym)
+			}
+		}
+	}
+	if len(drop) == 0 {
+		return *args[0]
+	}
+	if len(drop) <= 8 {
+		return eval.AttrsValue(m.FilterAttrs(set, func(name ast.Symbol, _ *value) bool {
+			for _, d := range drop {
+				if d == name {
+					return false
+				}
+			}
+			return true
+		}))
+	}
+	dropped := make(map[ast.Symbol]struct{}, len(drop))
+	for _, d := range drop {
+		dropped[d] = struct{}{}
+	}
+	return eval.AttrsValue(m.FilterAttrs(set, func(name ast.Symbol, _ *value) bool {
+		_, ok := dropped[name]
+		return !ok
+	}))
+}
+
+// listToAttrs checks all names before it looks at values, and does not look
+// at the value of a pair whose name came before.
+func listToAttrs(m *machine, pos ast.Pos, args []*value) value {
+	list := m.ForceList(args[0], pos, "while evaluating the argument passed to builtins.listToAttrs")
+	const inPair = "in a {name=...; value=...;} pair"
+	b := m.NewAttrs(len(list))
+	for _, e := range list {
+		pair := m.ForceAttrs(e, pos, "while evaluating an element of the list passed to builtins.listToAttrs")
+		nameV, namePos := m.GetAttr(pair, m.E.Sym.Name, inPair)
+		name := m.ForceStringNoCtx(nameV, namePos, "while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs")
+		b.Put(m.E.Symbols.Intern(name), e, ast.NoPos)
+	}
+	pairs := b.Build()
+	n := pairs.Len()
+	out := m.NewAttrs(n)
+	for i := range n {
+		a := pairs.Index(i)
+		v, at := m.GetAttr(a.Value.Attrs(), m.E.Sym.Value, inPair)
+		out.Put(a.Name, v, at)
+	}
+	return eval.AttrsValue(out.Build())
+}
+
+// intersectAttrs takes time in the size of the smaller set.
+func intersectAttrs(m *machine, pos ast.Pos, args []*value) value {
+	left := m.ForceAttrs(args[0], pos, "while evaluating the first argument passed to builtins.intersectAttrs")
+	right := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.intersectAttrs")
+	if left.Len() >= right.Len() {
+		return eval.AttrsValue(m.FilterAttrs(right, func(name ast.Symbol, _ *value) bool {
+			_, ok := left.Get(name)
+			return ok
+		}))
+	}
+	b := m.NewAttrs(left.Len())
+	for name := range left.All() {
+		if v, at, ok := right.Find(name); ok {
+			b.Put(name, v, at)
+		}
+	}
+	return eval.AttrsValue(b.Build())
+}
+
+func catAttrs(m *machine, pos ast.Pos, args []*value) value {
+	name := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.catAttrs")
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.catAttrs")
+	sym := m.E.Symbols.Intern(name)
+	var out []*value
+	for _, e := range list {
+		set := m.ForceAttrs(e, pos, "while evaluating an element in the list passed as second argument to builtins.catAttrs")
+		if v, ok := set.Get(sym); ok {
+			out = append(out, v)
+		}
+	}
+	m.Charge(int64(len(out)) * 8)
+	return eval.List(out)
+}
+
+func mapAttrs(m *machine, pos ast.Pos, args []*value) value {
+	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.mapAttrs")
+	f := args[0]
+	return eval.AttrsValue(m.MapAttrs(set, func(name ast.Symbol, v *value) *value {
+		return m.Lazy(f, nameValue(m, name), v)
+	}))
+}
+
+func zipAttrsWith(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.zipAttrsWith")
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.zipAttrsWith")
+	f := args[0]
+	var groups buckets
+	n := 0
+	for _, e := range list {
+		set := m.ForceAttrs(e, ast.NoPos, "while evaluating a value of the list passed as second argument to builtins.zipAttrsWith")
+		for name, v := range set.All() {
+			groups.add(name, v)
+		}
+		n += set.Len()
+	}
+	m.Charge(int64(n) * 16)
+	b := m.NewAttrs(len(groups.names))
+	for i, name := range groups.names {
+		b.Put(name, m.Lazy(f, nameValue(m, name), m.NewValue(eval.List(groups.lists[i]))), ast.NoPos)
+	}
+	return eval.AttrsValue(b.Build())
+}
+
+// requireAttr is an attribute of a set that a builtin was given; context is
+// the frame of the error if there is none.
+func requireAttr(m *machine, set *eval.Attrs, name ast.Symbol, context string) *value {
+	v, _ := m.GetAttr(set, name, context)
+	return v
+}

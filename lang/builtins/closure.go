@@ -1,0 +1,152 @@
+package builtins
+
+import (
+	"slices"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+func genericClosure(m *machine, pos ast.Pos, args []*value) value {
+	set := m.ForceAttrs(args[0], ast.NoPos, "while evaluating the first argument passed to builtins.genericClosure")
+	in := m.E.Symbols.Intern
+	const inSet = "in the attrset passed as argument to builtins.genericClosure"
+	start := requireAttr(m, set, in("startSet"), inSet)
+	work := slices.Clone(m.ForceList(start, ast.NoPos, "while evaluating the 'startSet' attribute passed as argument to builtins.genericClosure"))
+	if len(work) == 0 {
+		return *start
+	}
+	op := requireAttr(m, set, in("operator"), inSet)
+	m.ForceFunction(op, ast.NoPos, "while evaluating the 'operator' attribute passed as argument to builtins.genericClosure")
+
+	keySym := in("key")
+	var keys keySet
+	var result []*value
+	for i := 0; i < len(work); i++ {
+		m.Check()
+		e := work[i]
+		key := closureKey(m, e, keySym)
+		if !keys.insert(m, key, e) {
+			continue
+		}
+		result = append(result, e)
+		if f := m.Catch(func() {
+			r := m.Call(op, ast.NoPos, e)
+			more := m.ForceList(&r, ast.NoPos, "while evaluating the return value of the `operator` passed to builtins.genericClosure")
+			for _, x := range more {
+				m.Force(x, ast.NoPos)
+			}
+			work = append(work, more...)
+		}); f != nil {
+			m.Trace(ast.NoPos, eval.Messagef("while calling %s on genericClosure element %s", "operator", m.ErrorValue(e)))
+			f.Throw()
+		}
+	}
+	m.Charge(int64(len(work)+len(result)) * 8)
+	return eval.List(result)
+}
+
+// closureKey is the key of an element, evaluated.
+func closureKey(m *machine, e *value, keySym ast.Symbol) *value {
+	var key *value
+	get := func() { key = requireAttr(m, m.ForceAttrs(e, ast.NoPos, ""), keySym, "") }
+	if e.Kind() == eval.KindAttrs {
+		key, _ = e.Attrs().Get(keySym)
+	}
+	if key == nil {
+		if f := m.Catch(get); f != nil {
+			m.Trace(ast.NoPos, eval.Messagef("in genericClosure element %s", m.ErrorValue(e)))
+			f.Throw()
+		}
+	}
+	m.Force(key, ast.NoPos)
+	return key
+}
+
+// keySet is the set of keys that were met. As long as all are strings, or all
+// integers, it is a hash table; for others it is sorted.
+type keySet struct {
+	strings map[string]struct{}
+	ints    map[int64]struct{}
+	root    *value // the first key and its element
+	elem    *value
+	sorted  []keyEntry // in use once both tables are nil
+}
+
+type keyEntry struct{ key, elem *value }
+
+// insert returns false if the key is there already.
+func (s *keySet) insert(m *machine, key, elem *value) bool {
+	if s.root == nil {
+		s.root, s.elem = key, elem
+		switch key.Kind() {
+		case eval.KindString:
+			s.strings = map[string]struct{}{key.Str(): {}}
+		case eval.KindInt:
+			s.ints = map[int64]struct{}{key.Int(): {}}
+		default:
+			s.sorted = []keyEntry{{key, elem}}
+		}
+		return true
+	}
+	switch {
+	case s.strings != nil && key.Kind() == eval.KindString:
+		if _, ok := s.strings[key.Str()]; ok {
+			return false
+		}
+		s.strings[key.Str()] = struct{}{}
+		return true
+	case s.ints != nil && key.Kind() == eval.KindInt:
+		if _, ok := s.ints[key.Int()]; ok {
+			return false
+		}
+		s.ints[key.Int()] = struct{}{}
+		return true
+	case s.ints != nil && key.Kind() == eval.KindFloat:
+		for n := range s.ints {
+			s.sorted = append(s.sorted, keyEntry{m.NewValue(eval.Int(n)), s.elem})
+		}
+		slices.SortFunc(s.sorted, func(a, b keyEntry) int {
+			if a.key.Int() < b.key.Int() {
+				return -1
+			}
+			return 1
+		})
+		s.ints = nil
+	case s.sorted == nil:
+		// Kinds that do not compare: this fails, as comparing with any key would.
+		s.less(m, key, s.root, elem, s.elem)
+		return true
+	}
+	return s.insertSorted(m, key, elem)
+}
+
+func (s *keySet) insertSorted(m *machine, key, elem *value) bool {
+	lo, hi := 0, len(s.sorted)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if e := s.sorted[mid]; s.less(m, key, e.key, elem, e.elem) {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	// Everything from lo on is greater; what is before it is not.
+	if lo > 0 {
+		if e := s.sorted[lo-1]; !s.less(m, e.key, key, elem, e.elem) {
+			return false
+		}
+	}
+	s.sorted = slices.Insert(s.sorted, lo, keyEntry{key, elem})
+	return true
+}
+
+// less compares keys; an error tells which elements they belong to.
+func (s *keySet) less(m *machine, a, b, elem, other *value) (less bool) {
+	if f := m.Catch(func() { less = m.Less(a, b, ast.NoPos, "") }); f != nil {
+		m.Trace(ast.NoPos, eval.Messagef("while comparing element %s", m.ErrorValue(elem)))
+		m.Trace(ast.NoPos, eval.Messagef("with element %s", m.ErrorValue(other)))
+		f.Throw()
+	}
+	return less
+}

@@ -1,0 +1,112 @@
+package builtins
+
+import (
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+func abort(m *machine, pos ast.Pos, args []*value) value {
+	s, _ := m.CoerceToString(args[0], pos, "while evaluating the error message passed to builtins.abort", coerceStrict)
+	m.Fail(diag.Abort, ast.NoPos, "evaluation aborted with the following error message: '%s'", s)
+	return value{}
+}
+
+func throw(m *machine, pos ast.Pos, args []*value) value {
+	s, _ := m.CoerceToString(args[0], pos, "while evaluating the error message passed to builtin.throw", coerceStrict)
+	m.Fail(diag.Throw, ast.NoPos, "%s", eval.Plain(s))
+	return value{}
+}
+
+// addErrorContext evaluates the context only when there is an error.
+func addErrorContext(m *machine, pos ast.Pos, args []*value) value {
+	context, v := args[0], args[1]
+	if !v.Forced() {
+		if f := m.Catch(func() { m.Force(v, pos) }); f != nil {
+			s, _ := m.CoerceToString(context, pos, "while evaluating the error message passed to builtins.addErrorContext", coerceLoose)
+			m.TraceAlways(ast.NoPos, s)
+			f.Throw()
+		}
+	}
+	return *v
+}
+
+func tryEval(m *machine, pos ast.Pos, args []*value) value {
+	v := args[0]
+	ok := m.TryEval(v, pos)
+	if !ok {
+		v = m.NewValue(eval.Bool(false))
+	}
+	b := m.NewAttrs(2)
+	b.Put(m.E.Sym.Value, v, ast.NoPos)
+	b.Put(m.E.Sym.Success, m.NewValue(eval.Bool(ok)), ast.NoPos)
+	return eval.AttrsValue(b.Build())
+}
+
+func seq(m *machine, pos ast.Pos, args []*value) value {
+	m.Force(args[0], pos)
+	m.Force(args[1], pos)
+	return *args[1]
+}
+
+func deepSeq(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceDeep(args[0])
+	m.Force(args[1], pos)
+	return *args[1]
+}
+
+func trace(m *machine, pos ast.Pos, args []*value) value {
+	m.Force(args[0], pos)
+	if f := m.E.Options().Trace; f != nil {
+		if args[0].Kind() == eval.KindString {
+			f("trace: " + args[0].Str())
+		} else {
+			f("trace: " + m.PrintValue(args[0], eval.PrintOptions{}))
+		}
+	}
+	m.Force(args[1], pos)
+	return *args[1]
+}
+
+func traceVerbose(m *machine, pos ast.Pos, args []*value) value {
+	if m.E.Options().TraceVerbose {
+		return trace(m, pos, args)
+	}
+	m.Force(args[1], pos)
+	return *args[1]
+}
+
+func warn(m *machine, pos ast.Pos, args []*value) value {
+	s, _ := m.ForceString(args[0], pos, "while evaluating the first argument; the message passed to builtins.warn")
+	o := m.E.Options()
+	if o.Warn != nil {
+		o.Warn(&diag.Error{Pos: pos, Message: s, FromExpr: true})
+	}
+	if o.AbortOnWarn {
+		m.Fail(diag.Eval, ast.NoPos, "aborting to reveal stack trace of warning, as abort-on-warn is set")
+	}
+	m.Force(args[1], pos)
+	return *args[1]
+}
+
+// warnf warns of something that is not the program's own message.
+func warnf(m *machine, format string, args ...any) {
+	if w := m.E.Options().Warn; w != nil {
+		w(&diag.Error{Message: eval.Messagef(format, args...)})
+	}
+}
+
+// breakpoint does nothing: there is no debugger.
+func breakpoint(m *machine, pos ast.Pos, args []*value) value {
+	m.Force(args[0], pos)
+	return *args[0]
+}
+
+func getEnv(m *machine, pos ast.Pos, args []*value) value {
+	name := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.getEnv")
+	o := m.E.Options()
+	if o.Pure || o.Restrict {
+		return eval.String("", 0)
+	}
+	return eval.String(o.Getenv(name), 0)
+}

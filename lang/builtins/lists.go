@@ -1,0 +1,286 @@
+package builtins
+
+import (
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+func elemAt(m *machine, pos ast.Pos, args []*value) value {
+	n := m.ForceInt(args[1], pos, "while evaluating the second argument passed to 'builtins.elemAt'")
+	list := m.ForceList(args[0], pos, "while evaluating the first argument passed to 'builtins.elemAt'")
+	if n < 0 || n >= int64(len(list)) {
+		m.Fail(diag.Eval, pos, "'builtins.elemAt' called with index %d on a list of size %d", n, len(list))
+	}
+	m.Force(list[n], pos)
+	return *list[n]
+}
+
+func head(m *machine, pos ast.Pos, args []*value) value {
+	list := m.ForceList(args[0], pos, "while evaluating the first argument passed to 'builtins.head'")
+	if len(list) == 0 {
+		m.Fail(diag.Eval, pos, "'builtins.head' called on an empty list")
+	}
+	m.Force(list[0], pos)
+	return *list[0]
+}
+
+// tail shares the elements, so that walking down a list takes linear time.
+func tail(m *machine, pos ast.Pos, args []*value) value {
+	list := m.ForceList(args[0], pos, "while evaluating the first argument passed to 'builtins.tail'")
+	if len(list) == 0 {
+		m.Fail(diag.Eval, pos, "'builtins.tail' called on an empty list")
+	}
+	return eval.List(list[1:])
+}
+
+func length(m *machine, pos ast.Pos, args []*value) value {
+	return eval.Int(int64(len(m.ForceList(args[0], pos, "while evaluating the first argument passed to builtins.length"))))
+}
+
+func mapList(m *machine, pos ast.Pos, args []*value) value {
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.map")
+	if len(list) == 0 {
+		return *args[1]
+	}
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.map")
+	f := args[0]
+	out := m.NewList(len(list))
+	for i, e := range list {
+		out[i] = m.Lazy(f, e)
+	}
+	return eval.List(out)
+}
+
+func filter(m *machine, pos ast.Pos, args []*value) value {
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.filter")
+	if len(list) == 0 {
+		return *args[1]
+	}
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.filter")
+	f := args[0]
+	var out []*value
+	same := true
+	for i, e := range list {
+		r := m.Call(f, ast.NoPos, e)
+		keep := forceBool(m, &r, pos, "while evaluating the return value of the filtering function passed to builtins.filter")
+		switch {
+		case keep && !same:
+			out = append(out, e)
+		case !keep && same:
+			same = false
+			out = append(make([]*value, 0, len(list)-1), list[:i]...)
+		}
+	}
+	if same {
+		return *args[1]
+	}
+	m.Charge(int64(len(list)) * 8)
+	return eval.List(out)
+}
+
+// forceBool is m.ForceBool with the common case in line.
+func forceBool(m *machine, v *value, pos ast.Pos, context string) bool {
+	if v.Kind() == eval.KindBool {
+		return v.Bool()
+	}
+	return m.ForceBool(v, pos, context)
+}
+
+func elem(m *machine, pos ast.Pos, args []*value) value {
+	for _, e := range m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.elem") {
+		if m.Equal(args[0], e, pos, "while searching for the presence of the given element in the list") {
+			return eval.Bool(true)
+		}
+	}
+	return eval.Bool(false)
+}
+
+func concatLists(m *machine, pos ast.Pos, args []*value) value {
+	lists := m.ForceList(args[0], pos, "while evaluating the first argument passed to builtins.concatLists")
+	var only *value
+	n, nonEmpty := 0, 0
+	for _, l := range lists {
+		elems := m.ForceList(l, pos, "while evaluating a value of the list passed to builtins.concatLists")
+		if len(elems) > 0 {
+			n += len(elems)
+			nonEmpty++
+			only = l
+		}
+	}
+	if nonEmpty == 1 {
+		return *only
+	}
+	out := m.NewList(n)
+	i := 0
+	for _, l := range lists {
+		i += copy(out[i:], l.List())
+	}
+	return eval.List(out)
+}
+
+// foldl is foldl'. The accumulator of each step is evaluated, nul is not.
+func foldl(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.foldlStrict")
+	list := m.ForceList(args[2], pos, "while evaluating the third argument passed to builtins.foldlStrict")
+	if len(list) == 0 {
+		m.Force(args[1], pos)
+		return *args[1]
+	}
+	f, acc := args[0], args[1]
+	for _, e := range list[:len(list)-1] {
+		acc = m.NewValue(m.Call(f, pos, acc, e))
+	}
+	return m.Call(f, pos, acc, list[len(list)-1])
+}
+
+func anyOf(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.any")
+	f := args[0]
+	for _, e := range m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.any") {
+		r := m.Call(f, pos, e)
+		if forceBool(m, &r, pos, "while evaluating the return value of the function passed to builtins.any") {
+			return eval.Bool(true)
+		}
+	}
+	return eval.Bool(false)
+}
+
+func allOf(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.all")
+	f := args[0]
+	for _, e := range m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.all") {
+		r := m.Call(f, pos, e)
+		if !forceBool(m, &r, pos, "while evaluating the return value of the function passed to builtins.all") {
+			return eval.Bool(false)
+		}
+	}
+	return eval.Bool(true)
+}
+
+func genList(m *machine, pos ast.Pos, args []*value) value {
+	n := m.ForceInt(args[1], pos, "while evaluating the second argument passed to builtins.genList")
+	if n < 0 || n > 1<<40 {
+		m.Fail(diag.Eval, pos, "cannot create list of size %d", n)
+	}
+	m.ForceFunction(args[0], ast.NoPos, "while evaluating the first argument passed to builtins.genList")
+	f := args[0]
+	m.Charge(n * 64)
+	out := m.NewList(int(n))
+	for i := range out {
+		out[i] = m.Lazy(f, m.NewValue(eval.Int(int64(i))))
+	}
+	return eval.List(out)
+}
+
+func sort(m *machine, pos ast.Pos, args []*value) value {
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.sort")
+	if len(list) == 0 {
+		return *args[1]
+	}
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.sort")
+	f := args[0]
+	out := m.NewList(len(list))
+	for i, e := range list {
+		m.Force(e, pos)
+		out[i] = e
+	}
+	less := func(a, b *value) bool {
+		r := m.Call(f, ast.NoPos, a, b)
+		return forceBool(m, &r, pos, "while evaluating the return value of the sorting function passed to builtins.sort")
+	}
+	if f.Kind() == eval.KindBuiltin && f.Builtin().Name == "lessThan" {
+		less = func(a, b *value) bool {
+			return m.Less(a, b, ast.NoPos, "while evaluating the ordering function passed to builtins.sort")
+		}
+	}
+	peeksort(out, less)
+	return eval.List(out)
+}
+
+func partition(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.partition")
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.partition")
+	f := args[0]
+	var right, wrong []*value
+	for _, e := range list {
+		m.Force(e, pos)
+		r := m.Call(f, pos, e)
+		if forceBool(m, &r, pos, "while evaluating the return value of the partition function passed to builtins.partition") {
+			right = append(right, e)
+		} else {
+			wrong = append(wrong, e)
+		}
+	}
+	m.Charge(int64(len(list)) * 8)
+	b := m.NewAttrs(2)
+	b.Put(m.E.Sym.Right, m.NewValue(eval.List(right)), ast.NoPos)
+	b.Put(m.E.Sym.Wrong, m.NewValue(eval.List(wrong)), ast.NoPos)
+	return eval.AttrsValue(b.Build())
+}
+
+// buckets gathers values by symbol, in the order in which symbols first come.
+type buckets struct {
+	index map[ast.Symbol]int
+	names []ast.Symbol
+	lists [][]*value
+}
+
+func (b *buckets) add(name ast.Symbol, v *value) {
+	if b.index == nil {
+		b.index = make(map[ast.Symbol]int)
+	}
+	i, ok := b.index[name]
+	if !ok {
+		i = len(b.names)
+		b.index[name] = i
+		b.names = append(b.names, name)
+		b.lists = append(b.lists, nil)
+	}
+	b.lists[i] = append(b.lists[i], v)
+}
+
+func groupBy(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.groupBy")
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.groupBy")
+	f := args[0]
+	var groups buckets
+	for _, e := range list {
+		r := m.Call(f, pos, e)
+		name := m.ForceStringNoCtx(&r, pos, "while evaluating the return value of the grouping function passed to builtins.groupBy")
+		groups.add(m.E.Symbols.Intern(name), e)
+	}
+	m.Charge(int64(len(list)) * 16)
+	b := m.NewAttrs(len(groups.names))
+	for i, name := range groups.names {
+		b.Put(name, m.NewValue(eval.List(groups.lists[i])), ast.NoPos)
+	}
+	return eval.AttrsValue(b.Build())
+}
+
+func concatMap(m *machine, pos ast.Pos, args []*value) value {
+	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.concatMap")
+	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.concatMap")
+	f := args[0]
+	lists := make([][]*value, 0, 16)
+	n := 0
+	for _, e := range list {
+		r := m.Call(f, pos, e)
+		at := pos
+		if r.Kind() != eval.KindList {
+			at = m.PosOf(&r, m.PosOf(f, pos))
+		}
+		l := m.ForceList(&r, at, "while evaluating the return value of the function passed to builtins.concatMap")
+		lists = append(lists, l)
+		n += len(l)
+	}
+	if len(lists) == 1 {
+		return eval.List(lists[0])
+	}
+	out := m.NewList(n)
+	i := 0
+	for _, l := range lists {
+		i += copy(out[i:], l)
+	}
+	return eval.List(out)
+}

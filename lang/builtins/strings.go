@@ -1,0 +1,294 @@
+package builtins
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/store/hash"
+)
+
+// coerceStrict takes strings, paths copied to the store and sets with
+// __toString or outPath; coerceLoose leaves paths where they are;
+// coerceMore takes numbers, booleans, null and lists too.
+var (
+	coerceStrict = eval.CoerceOpts{CopyToStore: true, Canonicalise: true}
+	coerceLoose  = eval.CoerceOpts{Canonicalise: true}
+	coerceMore   = eval.CoerceOpts{More: true, Canonicalise: true}
+	coerceEnv    = eval.CoerceOpts{More: true, CopyToStore: true, Canonicalise: true}
+)
+
+func toString(m *machine, pos ast.Pos, args []*value) value {
+	s, ctx := m.CoerceToString(args[0], pos, "while evaluating the first argument passed to builtins.toString", coerceMore)
+	return eval.String(s, ctx)
+}
+
+func substring(m *machine, pos ast.Pos, args []*value) value {
+	start := m.ForceInt(args[0], pos, "while evaluating the first argument (the start offset) passed to builtins.substring")
+	if start < 0 {
+		m.Fail(diag.Eval, pos, "negative start position in 'substring'")
+	}
+	n := m.ForceInt(args[1], pos, "while evaluating the second argument (the substring length) passed to builtins.substring")
+	m.Force(args[2], pos)
+	var s string
+	var ctx eval.Context
+	if args[2].Kind() == eval.KindString {
+		s, ctx = args[2].Str(), args[2].Context()
+	} else {
+		s, ctx = m.CoerceToString(args[2], pos, "while evaluating the third argument (the string) passed to builtins.substring", coerceStrict)
+	}
+	if start >= int64(len(s)) {
+		return eval.String("", ctx)
+	}
+	s = s[start:]
+	if n >= 0 && n < int64(len(s)) {
+		s = s[:n]
+	}
+	return eval.String(s, ctx)
+}
+
+func stringLength(m *machine, pos ast.Pos, args []*value) value {
+	s, _ := m.CoerceToString(args[0], pos, "while evaluating the argument passed to builtins.stringLength", coerceStrict)
+	return eval.Int(int64(len(s)))
+}
+
+func concatStringsSep(m *machine, pos ast.Pos, args []*value) value {
+	sep, ctx := m.ForceString(args[0], pos, "while evaluating the first argument (the separator string) passed to builtins.concatStringsSep")
+	list := m.ForceList(args[1], pos, "while evaluating the second argument (the list of strings to concat) passed to builtins.concatStringsSep")
+	const context = "while evaluating one element of the list of strings to concat passed to builtins.concatStringsSep"
+	var few [16]string
+	parts := few[:0]
+	for _, e := range list {
+		s, c := m.CoerceToString(e, pos, context, coerceStrict)
+		ctx = m.JoinContexts(ctx, c)
+		parts = append(parts, s)
+	}
+	if len(parts) == 1 {
+		return eval.String(parts[0], ctx)
+	}
+	size := 0
+	for _, s := range parts {
+		size += len(sep) + len(s)
+	}
+	m.Charge(int64(size))
+	return eval.String(strings.Join(parts, sep), ctx)
+}
+
+// replaceStrings tries the strings of from in order at each position. The
+// context of a replacement counts only if it is used.
+func replaceStrings(m *machine, pos ast.Pos, args []*value) value {
+	fromV := m.ForceList(args[0], pos, "while evaluating the first argument passed to builtins.replaceStrings")
+	to := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.replaceStrings")
+	if len(fromV) != len(to) {
+		m.Fail(diag.Eval, pos, "'from' and 'to' arguments passed to builtins.replaceStrings have different lengths")
+	}
+	from := make([]string, len(fromV))
+	var first [256]bool // bytes that a string of from begins with
+	empty := false
+	for i, e := range fromV {
+		from[i], _ = m.ForceString(e, pos, "while evaluating one of the strings to replace passed to builtins.replaceStrings")
+		if from[i] == "" {
+			empty = true
+		} else {
+			first[from[i][0]] = true
+		}
+	}
+	s, ctx := m.ForceString(args[2], pos, "while evaluating the third argument passed to builtins.replaceStrings")
+	var out []byte
+	done := 0 // s[:done] is in out
+	for p := 0; p <= len(s); {
+		if !empty {
+			for p < len(s) && !first[s[p]] {
+				p++
+			}
+			if p == len(s) {
+				break
+			}
+		}
+		found := -1
+		for i, f := range from {
+			if strings.HasPrefix(s[p:], f) {
+				found = i
+				break
+			}
+		}
+		if found < 0 {
+			p++
+			continue
+		}
+		r, c := m.ForceString(to[found], pos, "while evaluating one of the replacement strings passed to builtins.replaceStrings")
+		ctx = m.JoinContexts(ctx, c)
+		if out == nil {
+			out = make([]byte, 0, len(s)+len(s)/4+16)
+		}
+		if len(out)+len(r) > cap(out) {
+			m.Charge(int64(2 * (len(out) + len(r))))
+		}
+		out = append(append(out, s[done:p]...), r...)
+		done = p
+		if from[found] == "" {
+			p++
+		} else {
+			p += len(from[found])
+			done = p
+		}
+	}
+	if out == nil {
+		return eval.String(s, ctx)
+	}
+	out = append(out, s[done:]...)
+	m.Charge(int64(len(out)))
+	return eval.String(string(out), ctx)
+}
+
+// regex gets a compiled pattern, or fails in the reference's words.
+func (t *table) regex(m *machine, pos ast.Pos, pattern string) *regex {
+	re, err := t.regexes.get(pattern)
+	if err != nil {
+		m.Fail(diag.Eval, pos, "%s '%s'", eval.Plain(err.Error()), pattern)
+	}
+	return re
+}
+
+// substrings are the groups of the last match; null for one that took no part.
+func substrings(m *machine, r *regexRun) value {
+	out := m.NewList(r.re.groups - 1)
+	for i := range out {
+		if start, end, ok := r.group(i + 1); ok {
+			out[i] = m.NewValue(eval.String(r.text[start:end], 0))
+		} else {
+			out[i] = m.NewValue(eval.Null())
+		}
+	}
+	return eval.List(out)
+}
+
+func (t *table) match(m *machine, pos ast.Pos, args []*value) value {
+	pattern := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.match")
+	re := t.regex(m, pos, pattern)
+	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.match")
+	run := re.newRun(s, m.Check)
+	if !run.match() {
+		return eval.Null()
+	}
+	return substrings(m, run)
+}
+
+func (t *table) split(m *machine, pos ast.Pos, args []*value) value {
+	pattern := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.split")
+	re := t.regex(m, pos, pattern)
+	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.split")
+	var out []*value
+	done := 0
+	run := re.newRun(s, m.Check)
+	run.searchAll(func() {
+		start, end, _ := run.group(0)
+		m.Charge(128)
+		out = append(out, m.NewValue(eval.String(s[done:start], 0)), m.NewValue(substrings(m, run)))
+		done = end
+	})
+	if out == nil {
+		return eval.List([]*value{args[1]})
+	}
+	return eval.List(append(out, m.NewValue(eval.String(s[done:], 0))))
+}
+
+func parseDrvName(m *machine, pos ast.Pos, args []*value) value {
+	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.parseDrvName")
+	name, version := parseDrvNameParts(s)
+	return eval.AttrsValue(m.NewAttrs(2).PutName("name", eval.String(name, 0)).PutName("version", eval.String(version, 0)).Build())
+}
+
+func compareVersions(m *machine, pos ast.Pos, args []*value) value {
+	a := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.compareVersions")
+	b := m.ForceStringNoCtx(args[1], pos, "while evaluating the second argument passed to builtins.compareVersions")
+	return eval.Int(int64(compareVersionStrings(a, b)))
+}
+
+func splitVersion(m *machine, pos ast.Pos, args []*value) value {
+	rest := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.splitVersion")
+	var out []*value
+	for {
+		var c string
+		if c, rest = nextComponent(rest); c == "" {
+			return eval.List(out)
+		}
+		out = append(out, m.NewValue(eval.String(c, 0)))
+	}
+}
+
+func hashAlgo(m *machine, name string) hash.Algo {
+	algo, err := hash.ParseAlgo(name)
+	if err != nil {
+		m.Fail(diag.Usage, ast.NoPos, "unknown hash algorithm '%s', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'", name)
+	}
+	if algo == hash.BLAKE3 {
+		requireFeature(m, "blake3-hashes", "")
+	}
+	return algo
+}
+
+// requireFeature fails if an experimental feature is not turned on.
+func requireFeature(m *machine, feature, reason string) {
+	if m.E.Options().ExperimentalFeatures[feature] {
+		return
+	}
+	if reason != "" {
+		reason = " (" + reason + ")"
+	}
+	m.Fail(diag.Eval, ast.NoPos, "experimental Nix feature '%s' is disabled%s; add '--extra-experimental-features %s' to enable it", feature, eval.Plain(reason), feature)
+}
+
+func hashString(m *machine, pos ast.Pos, args []*value) value {
+	algo := hashAlgo(m, m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.hashString"))
+	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.hashString")
+	return eval.String(hash.SumString(algo, s).Base16(), 0)
+}
+
+func convertHash(m *machine, pos ast.Pos, args []*value) value {
+	set := m.ForceAttrs(args[0], pos, "while evaluating the first argument passed to builtins.convertHash")
+	in := m.E.Symbols.Intern
+	text := m.ForceStringNoCtx(requireAttr(m, set, in("hash"), "while locating the attribute 'hash'"), pos, "while evaluating the attribute 'hash'")
+	var algo hash.Algo
+	if v, ok := set.Get(in("hashAlgo")); ok {
+		algo = hashAlgo(m, m.ForceStringNoCtx(v, pos, "while evaluating the attribute 'hashAlgo'"))
+	}
+	formatName := m.ForceStringNoCtx(requireAttr(m, set, in("toHashFormat"), "while locating the attribute 'toHashFormat'"), pos, "while evaluating the attribute 'toHashFormat'")
+	format, deprecated, err := hash.ParseFormat(formatName)
+	if err != nil {
+		m.Fail(diag.Usage, ast.NoPos, "unknown hash format '%s', expect 'base16', 'base32', 'base64', or 'sri'", formatName)
+	}
+	if deprecated {
+		warnf(m, `"base32" is a deprecated alias for hash format "nix32".`)
+	}
+	h, err := hash.ParseAny(text, algo)
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	return eval.String(h.Format(format), 0)
+}
+
+// formatFloatG writes a float as C++ streams do by default: six significant digits.
+func formatFloatG(f float64) string {
+	s := strconv.FormatFloat(f, 'g', 6, 64)
+	mant, exp, ok := strings.Cut(s, "e")
+	if strings.Contains(mant, ".") {
+		mant = strings.TrimRight(strings.TrimRight(mant, "0"), ".")
+	}
+	switch s {
+	case "NaN":
+		return "nan"
+	case "+Inf":
+		return "inf"
+	case "-Inf":
+		return "-inf"
+	}
+	if !ok {
+		return mant
+	}
+	n, _ := strconv.Atoi(exp)
+	return fmt.Sprintf("%se%+03d", mant, n)
+}

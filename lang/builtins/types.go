@@ -1,0 +1,76 @@
+package builtins
+
+import (
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+type (
+	machine = eval.Machine
+	value   = eval.Value
+)
+
+// ofKind makes the predicate that tells whether a value is of a kind.
+func ofKind(kind eval.Kind) func(m *machine, pos ast.Pos, args []*value) value {
+	return func(m *machine, pos ast.Pos, args []*value) value {
+		m.Force(args[0], pos)
+		return eval.Bool(args[0].Kind() == kind)
+	}
+}
+
+func isFunction(m *machine, pos ast.Pos, args []*value) value {
+	m.Force(args[0], pos)
+	return eval.Bool(args[0].IsFunction())
+}
+
+func typeOf(m *machine, pos ast.Pos, args []*value) value {
+	m.Force(args[0], pos)
+	return eval.String(typeName(args[0]), 0)
+}
+
+func typeName(v *value) string {
+	switch v.Kind() {
+	case eval.KindNull:
+		return "null"
+	case eval.KindBool:
+		return "bool"
+	case eval.KindInt:
+		return "int"
+	case eval.KindFloat:
+		return "float"
+	case eval.KindString:
+		return "string"
+	case eval.KindPath:
+		return "path"
+	case eval.KindList:
+		return "list"
+	case eval.KindAttrs:
+		return "set"
+	case eval.KindExternal:
+		return "external"
+	}
+	return "lambda"
+}
+
+func functionArgs(m *machine, pos ast.Pos, args []*value) value {
+	v := args[0]
+	m.Force(v, pos)
+	switch v.Kind() {
+	case eval.KindBuiltin, eval.KindPartial:
+		return eval.AttrsValue(m.NewAttrs(0).Build())
+	case eval.KindLambda:
+	default:
+		m.Fail(diag.Type, pos, "'functionArgs' requires a function")
+	}
+	fn := m.Function(v)
+	if fn.Formals == nil {
+		return eval.AttrsValue(m.NewAttrs(0).Build())
+	}
+	b := m.NewAttrs(len(fn.Formals.List))
+	for i := range fn.Formals.List {
+		f := &fn.Formals.List[i]
+		b.Put(f.Name, m.NewValue(eval.Bool(f.Default != nil)), f.Pos())
+	}
+	return eval.AttrsValue(b.Build())
+}
