@@ -1,3 +1,5 @@
+//go:build unix
+
 package debian
 
 import (
@@ -55,17 +57,13 @@ func (e *FetchError) Error() string {
 
 func (e *FetchError) Unwrap() error { return e.Causes }
 
-// Fetch writes the file that url, mirror://debian/PATH, names to dest, which
-// must not exist. The content is not verified. check, if not nil, looks at dest
-// after each download and says with an error that the content is not the one
-// wanted; the next source is then asked.
-func (m *Mirror) Fetch(ctx context.Context, url, dest string, check func(dest string) error) error {
-	filePath, ok := strings.CutPrefix(url, "mirror://debian/")
-	if !ok {
-		return fmt.Errorf("'%s' is at none of the mirrors known here, which are those of 'mirror://debian/'", url)
-	}
+// Fetch writes the file at filePath, a path below the root of the archive, to
+// dest, which must not exist. The content is not verified. check, if not nil,
+// looks at dest after each download and says with an error that the content is
+// not the one wanted; the next source is then asked.
+func (m *Mirror) Fetch(ctx context.Context, filePath, dest string, check func(dest string) error) error {
 	if filePath == "" || path.Clean("/"+filePath) != "/"+filePath {
-		return fmt.Errorf("'%s' does not name a file of Debian's archive", url)
+		return fmt.Errorf("'mirror://debian/%s' does not name a file of Debian's archive", filePath)
 	}
 	var causes []error
 	for _, source := range m.sources() {

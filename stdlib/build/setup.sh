@@ -24,6 +24,8 @@ done
 export SHELL="$toolchain/bin/bash" CONFIG_SHELL="$toolchain/bin/bash"
 export LC_ALL=C TZ=UTC
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-315532800}"
+# Without -g, which many makefiles have by default: results are stripped.
+export CFLAGS="${CFLAGS--O2}" CXXFLAGS="${CXXFLAGS--O2}"
 export NIX_CFLAGS_COMPILE="${NIX_CFLAGS_COMPILE:-}" NIX_LDFLAGS="${NIX_LDFLAGS:-}"
 export PKG_CONFIG_PATH="${PKG_CONFIG_PATH:-}" ACLOCAL_PATH="${ACLOCAL_PATH:-}"
 
@@ -280,7 +282,7 @@ fixupPhase() {
   (
     cd "$prefix"
     moveTo "$outputBin" bin sbin
-    moveTo "$outputDev" include lib/pkgconfig share/pkgconfig share/aclocal lib/*.la
+    moveTo "$outputDev" include lib/pkgconfig share/pkgconfig share/aclocal
     moveTo "$outputMan" share/man
     moveTo "$outputDoc" share/doc share/info
     moveTo "$outputLib" lib
@@ -289,8 +291,9 @@ fixupPhase() {
     mkdir -p "${!output}"
     stripFiles "${!output}"
     patchShebangs "${!output}"
-    # The index of all manuals is made anew by whatever shows them.
-    rm -f "${!output}/share/info/dir"
+    # The index of all manuals is made anew by whatever shows them; libtool's
+    # notes say where the libraries were built.
+    rm -f "${!output}/share/info/dir" "${!output}"/lib/*.la
   done
   propagate
 }

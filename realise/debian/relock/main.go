@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command relock refreshes the pins of <std>'s Debian packages.
 //
 //	go run ./realise/debian/relock                          # refresh all pins
