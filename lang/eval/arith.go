@@ -105,7 +105,7 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		case KindFloat:
 			return Float(float64(l.n) + r.Float())
 		}
-		m.Fail(diag.Eval, c.rpos, "cannot add %s to an integer", m.showType(&r))
+		m.Fail(diag.Eval, c.rpos, "cannot add %s to an integer", m.typeOf(r))
 	case KindFloat:
 		r := c.r.eval(m, f)
 		switch Kind(r.kind) {
@@ -114,19 +114,19 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		case KindFloat:
 			return Float(l.Float() + r.Float())
 		}
-		m.Fail(diag.Eval, c.rpos, "cannot add %s to a float", m.showType(&r))
+		m.Fail(diag.Eval, c.rpos, "cannot add %s to a float", m.typeOf(r))
 	case KindString:
 		r := c.r.eval(m, f)
 		if Kind(r.kind) == KindString {
 			return m.concat(l, r)
 		}
-		s, ctx := m.coerce(&r, c.rpos, segment, CoerceOpts{CopyToStore: true, Canonicalise: true})
+		s, ctx := m.coerce(r, c.rpos, segment, CoerceOpts{CopyToStore: true, Canonicalise: true})
 		return m.concat(l, String(s, ctx))
 	}
 	isPath := Kind(l.kind) == KindPath
-	s, ctx := m.coerce(&l, c.lpos, segment, CoerceOpts{})
+	s, ctx := m.coerce(l, c.lpos, segment, CoerceOpts{})
 	r := c.r.eval(m, f)
-	t, ctx2 := m.coerce(&r, c.rpos, segment, CoerceOpts{Canonicalise: true})
+	t, ctx2 := m.coerce(r, c.rpos, segment, CoerceOpts{Canonicalise: true})
 	ctx = m.JoinContexts(ctx, ctx2)
 	if isPath {
 		return m.pathOf(s+t, ctx, c.pos)
@@ -173,6 +173,7 @@ func (c *addConst) delay(m *Machine, f *frame) *Value {
 			return m.NewValue(Int(n))
 		}
 	}
+	m.captures++
 	return m.newThunk(c.self.index, f)
 }
 
@@ -201,7 +202,7 @@ func (c *interpCode) eval(m *Machine, f *frame) Value {
 			o := opts
 			o.Canonicalise = !c.path || i > 0
 			var k Context
-			s, k = m.coerce(&x, c.pos[i], segment, o)
+			s, k = m.coerce(x, c.pos[i], segment, o)
 			ctx = m.JoinContexts(ctx, k)
 		}
 		n += len(s)

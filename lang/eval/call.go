@@ -77,8 +77,9 @@ func (m *Machine) run(l *lambda, f *frame, pos ast.Pos) Value {
 		m.sp--
 		return x
 	}
+	captures := m.captures
 	x := l.body.get().eval(m, f)
-	if l.recycle {
+	if l.recycle && captures == m.captures {
 		m.releaseFrame(f, l.slots)
 	}
 	return x
@@ -312,7 +313,7 @@ func (m *Machine) apply(fn Value, base, n int, pos ast.Pos) Value {
 		case KindAttrs:
 			functor, at, ok := fn.Attrs().Find(m.E.Sym.Functor)
 			if !ok {
-				m.notFunction(&fn, pos)
+				m.notFunction(fn, pos)
 			}
 			m.Trace(pos, "while calling a functor (an attribute set with a '__functor' attribute)")
 			arg := m.args[base]
@@ -320,15 +321,14 @@ func (m *Machine) apply(fn Value, base, n int, pos ast.Pos) Value {
 			m.sp--
 			base, n = base+1, n-1
 		default:
-			m.notFunction(&fn, pos)
+			m.notFunction(fn, pos)
 		}
 	}
 	m.calls--
 	return fn
 }
 
-func (m *Machine) notFunction(fn *Value, pos ast.Pos) {
-	x := *fn
+func (m *Machine) notFunction(x Value, pos ast.Pos) {
 	m.Fail(diag.Type, pos, "attempt to call something which is not a function but %s: %s",
 		m.showType(&x), Plain(m.errorValue(&x)))
 }

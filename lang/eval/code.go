@@ -153,6 +153,7 @@ func (c *localCode) delay(m *Machine, f *frame) *Value {
 	if v := f.ancestor(c.level).get(c.index); v != nil {
 		return v
 	}
+	m.captures++
 	return m.newThunk(c.late.index, f)
 }
 
@@ -170,6 +171,7 @@ func (c *local0) delay(m *Machine, f *frame) *Value {
 	if v := f.get(c.index); v != nil {
 		return v
 	}
+	m.captures++
 	return m.newThunk(c.late.index, f)
 }
 
@@ -187,6 +189,7 @@ func (c *local1) delay(m *Machine, f *frame) *Value {
 	if v := f.up.get(c.index); v != nil {
 		return v
 	}
+	m.captures++
 	return m.newThunk(c.late.index, f)
 }
 
@@ -228,6 +231,7 @@ func (c *withCode) delay(m *Machine, f *frame) *Value {
 			return v
 		}
 	}
+	m.captures++
 	return m.newThunk(c.self.index, f)
 }
 
@@ -263,7 +267,7 @@ func (m *Machine) evalBool(c code, f *frame, pos ast.Pos, what string) bool {
 	m.pushText(shadowText, what, 0, pos)
 	x := c.eval(m, f)
 	if Kind(x.kind) != KindBool {
-		m.wrongType(&x, "a Boolean", pos).Throw()
+		m.failType(x, "a Boolean", pos)
 	}
 	m.sp--
 	return x.n != 0
@@ -305,8 +309,8 @@ func (c *assertCode) eval(m *Machine, f *frame) Value {
 	if !m.evalBool(c.cond, f, c.pos, "in the condition of the assert statement") {
 		if c.eqL != nil {
 			m.push(shadowAssert, unsafe.Pointer(c), c.pos)
-			l, r := c.eqL.eval(m, f), c.eqR.eval(m, f)
-			m.assertEqual(&l, &r, ast.NoPos, "in an equality assertion")
+			l := m.NewValue(c.eqL.eval(m, f))
+			m.assertEqual(l, m.NewValue(c.eqR.eval(m, f)), ast.NoPos, "in an equality assertion")
 			m.sp--
 		}
 		m.Fail(diag.Assertion, c.pos, "assertion '%s' failed", c.text())
@@ -398,7 +402,7 @@ func (m *Machine) evalOperand(o *updateOperand, f *frame) *Attrs {
 	m.pushText(shadowText, o.what, 0, o.pos)
 	x := o.x.eval(m, f)
 	if Kind(x.kind) != KindAttrs {
-		m.wrongType(&x, "a set", ast.NoPos).Throw()
+		m.failType(x, "a set", ast.NoPos)
 	}
 	m.sp--
 	return x.Attrs()
@@ -412,11 +416,12 @@ type concatCode struct {
 
 func (c *concatCode) eval(m *Machine, f *frame) Value {
 	l, r := c.l.eval(m, f), c.r.eval(m, f)
-	for _, x := range [...]*Value{&l, &r} {
-		if Kind(x.kind) != KindList {
-			x := *x
-			m.wrongType(&x, "a list", ast.NoPos).WithTrace(c.pos, "while evaluating one of the elements to concatenate").Throw()
+	if Kind(l.kind) != KindList || Kind(r.kind) != KindList {
+		m.Trace(c.pos, "while evaluating one of the elements to concatenate")
+		if Kind(l.kind) != KindList {
+			m.failType(l, "a list", ast.NoPos)
 		}
+		m.failType(r, "a list", ast.NoPos)
 	}
 	if l.n == 0 {
 		return r

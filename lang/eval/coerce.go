@@ -12,6 +12,9 @@ import (
 // ShowType is a value's type with an article, as messages give it: "a set".
 func (m *Machine) ShowType(v *Value) string { return m.showType(v) }
 
+// typeOf is showType for a value that is not on the heap.
+func (m *Machine) typeOf(x Value) string { return m.showType(&x) }
+
 func (m *Machine) showType(v *Value) string {
 	switch v.Kind() {
 	case KindNull:
@@ -74,6 +77,12 @@ func TypeName(k Kind) string {
 func (m *Machine) wrongType(v *Value, want string, pos ast.Pos) *Failure {
 	return m.Errorf(diag.Type, pos, "expected %s but found %s: %s", Plain(want), m.showType(v), Plain(m.errorValue(v)))
 }
+
+// failType throws wrongType for a value that is not on the heap. Inlined, it
+// would put its caller's there.
+//
+//go:noinline
+func (m *Machine) failType(x Value, want string, pos ast.Pos) { m.wrongType(&x, want, pos).Throw() }
 
 // forceTraced forces v under a frame.
 func (m *Machine) forceTraced(v *Value, pos ast.Pos, what string) {
@@ -140,12 +149,11 @@ func (m *Machine) noContext(s string, ctx Context, pos ast.Pos, what string) {
 }
 
 // stringNoCtx is ForceStringNoCtx for an evaluated value.
-func (m *Machine) stringNoCtx(x *Value, pos ast.Pos, what string) string {
+func (m *Machine) stringNoCtx(x Value, pos ast.Pos, what string) string {
 	if x.kind == uint32(KindString) && x.aux == 0 {
 		return x.Str()
 	}
-	y := *x
-	return m.ForceStringNoCtx(&y, pos, what)
+	return m.ForceStringNoCtx(m.NewValue(x), pos, what)
 }
 
 // ForceList forces v, which must be a list.
@@ -226,11 +234,11 @@ func (m *Machine) CoerceToString(v *Value, pos ast.Pos, what string, opts Coerce
 }
 
 // coerce is CoerceToString for an evaluated value that is not on the heap.
-func (m *Machine) coerce(x *Value, pos ast.Pos, what string, opts CoerceOpts) (string, Context) {
+func (m *Machine) coerce(x Value, pos ast.Pos, what string, opts CoerceOpts) (string, Context) {
 	if Kind(x.kind) == KindString {
 		return x.Str(), Context(x.aux)
 	}
-	return m.coerceValue(m.NewValue(*x), pos, what, opts)
+	return m.coerceValue(m.NewValue(x), pos, what, opts)
 }
 
 func (m *Machine) coerceValue(v *Value, pos ast.Pos, what string, opts CoerceOpts) (s string, ctx Context) {

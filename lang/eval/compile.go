@@ -316,15 +316,22 @@ func anyDelayed(ns []ast.Node) bool {
 }
 
 // delayCaptures tells whether delaying a node keeps the frame: everything that
-// makes a thunk or a function does.
+// makes a thunk or a function does. Where that depends on what is evaluated
+// already, Machine.captures tells afterwards.
 func delayCaptures(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.Int, *ast.Float, *ast.Str, *ast.Path:
 		return false
 	case *ast.Var:
-		return n.Kind == ast.VarWith
+		return false
 	case *ast.List:
 		return len(n.Elems) > 0
+	case *ast.Select:
+		return len(n.Path) > 1 || n.Path[0].Expr != nil || n.Default != nil
+	case *ast.Binary:
+		v, ok := n.L.(*ast.Var)
+		_, isInt := n.R.(*ast.Int)
+		return !(ok && isInt && v.Kind == ast.VarLocal && n.Fn == nil && (n.Op == ast.OpAdd || n.Op == ast.OpSub))
 	}
 	return true
 }

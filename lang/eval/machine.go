@@ -28,6 +28,10 @@ type Machine struct {
 	args   []*Value // arguments of builtins being called
 	argTop int
 
+	// captures counts the frames that were captured against expectation; see
+	// delayCaptures.
+	captures int
+
 	hole  uint32 // kind word of a value that this machine is evaluating
 	id    uint32
 	calls int // nested calls

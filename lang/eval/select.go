@@ -22,7 +22,7 @@ func (n *nameCode) get(m *Machine, f *frame) ast.Symbol {
 		return n.sym
 	}
 	x := n.expr.eval(m, f)
-	return m.E.Symbols.Intern(m.stringNoCtx(&x, n.pos, "while evaluating an attribute name"))
+	return m.E.Symbols.Intern(m.stringNoCtx(x, n.pos, "while evaluating an attribute name"))
 }
 
 // selectCode is e.a.b.
@@ -44,6 +44,7 @@ func (c *selectCode) delay(m *Machine, f *frame) *Value {
 			}
 		}
 	}
+	m.captures++
 	return m.newThunk(c.self.index, f)
 }
 
@@ -79,14 +80,14 @@ func (c *select1) eval(m *Machine, f *frame) Value {
 			return *v
 		}
 	}
-	return c.fail(m, f, x, &c.path[0], c.path[0].sym)
+	return c.fail(m, f, x, c.path[0].sym)
 }
 
 // fail throws the error of a selection from x that does not work out.
-func (c *selectCode) fail(m *Machine, f *frame, x Value, n *nameCode, sym ast.Symbol) Value {
+func (c *selectCode) fail(m *Machine, f *frame, x Value, sym ast.Symbol) Value {
 	if Kind(x.kind) != KindAttrs {
-		y := x
-		m.wrongType(&y, "a set", ast.NoPos).WithTrace(c.pos, "while selecting an attribute").Throw()
+		m.Trace(c.pos, "while selecting an attribute")
+		m.failType(x, "a set", ast.NoPos)
 	}
 	m.missing(x.Attrs(), sym, c.pos)
 	panic("unreachable")
@@ -104,51 +105,45 @@ func (m *Machine) missing(a *Attrs, sym ast.Symbol, pos ast.Pos) {
 
 func (c *selectCode) eval(m *Machine, f *frame) Value {
 	x := c.base.eval(m, f)
-	v := &x
 	pos := ast.NoPos
 	k := m.sp
 	for i := range c.path {
 		n := &c.path[i]
-		if i > 0 {
+		sym := n.sym
+		if n.expr != nil {
 			m.traceSelect(k, c, f, pos)
+			sym = n.get(m, f)
 		}
-		sym := n.get(m, f)
-		if i > 0 {
-			if pos == ast.NoPos {
-				m.Force(v, c.pos)
-			} else {
-				m.Force(v, c.pos)
-			}
-		}
-		var next *Value
+		var v *Value
 		ok := false
-		if v.kind == uint32(KindAttrs) {
+		if x.kind == uint32(KindAttrs) {
 			var p ast.Pos
-			if next, p, ok = v.Attrs().Find(sym); ok {
+			if v, p, ok = x.Attrs().Find(sym); ok {
 				pos = p
 			}
 		}
 		if !ok {
-			if c.def != nil {
-				// The default is evaluated inside of the reference's handler.
-				r := c.def.eval(m, f)
-				m.sp = k
-				return r
+			m.traceSelect(k, c, f, pos)
+			if c.def == nil {
+				return c.fail(m, f, x, sym)
 			}
-			return c.fail(m, f, *v, n, sym)
+			// The default too is evaluated inside of the reference's handler.
+			d := c.def.eval(m, f)
+			m.sp = k
+			return d
 		}
-		v = next
-	}
-	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
-		m.sp = k
-		m.traceSelect(k, c, f, pos)
-		if pos == ast.NoPos {
-			pos = c.pos
+		if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+			m.traceSelect(k, c, f, pos)
+			if i+1 < len(c.path) || pos == ast.NoPos {
+				m.force(v, c.pos)
+			} else {
+				m.force(v, pos)
+			}
 		}
-		m.force(v, pos)
+		x = *v
 	}
 	m.sp = k
-	return *v
+	return x
 }
 
 // traceSelect notes that the attribute found so far at pos is being evaluated.
@@ -201,20 +196,19 @@ type hasAttrCode struct {
 
 func (c *hasAttrCode) eval(m *Machine, f *frame) Value {
 	x := c.base.eval(m, f)
-	v := &x
 	for i := range c.path {
-		if i > 0 {
-			m.Force(v, c.pos)
-		}
 		sym := c.path[i].get(m, f)
-		if v.kind != uint32(KindAttrs) {
+		if x.kind != uint32(KindAttrs) {
 			return Bool(false)
 		}
-		next, ok := v.Attrs().Get(sym)
+		v, ok := x.Attrs().Get(sym)
 		if !ok {
 			return Bool(false)
 		}
-		v = next
+		if i+1 < len(c.path) {
+			m.Force(v, c.pos)
+			x = *v
+		}
 	}
 	return Bool(true)
 }
