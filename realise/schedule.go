@@ -1,0 +1,388 @@
+//go:build unix
+
+package realise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed192a40f6/glang/derivation"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// Realise makes the targets valid. The results are in the order of the
+// targets; the error is that of the one target that failed, or a *ManyFailed,
+// or says what kept everything from starting. With an error some results may
+// be missing their outputs.
+func (r *Realiser) Realise(ctx context.Context, targets []Target) ([]Result, error) {
+	return r.RealiseMode(ctx, targets, Normal)
+}
+
+// RealiseMode is Realise with outputs that are valid treated as mode says.
+func (r *Realiser) RealiseMode(ctx context.Context, targets []Target, mode Mode) ([]Result, error) {
+	g := r.newGraph(mode)
+	results := make([]Result, len(targets))
+	tasks := make([][]*task, len(targets)) // that each target waits for
+	var early []error                      // targets that have no chance
+	for i, t := range targets {
+		results[i] = Result{Target: t}
+		var err error
+		if tasks[i], err = g.target(ctx, t, &results[i]); err != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			results[i].Status, results[i].Err = Failed, err
+			early = append(early, err)
+			if !r.opts.KeepGoing {
+				return results, g.summary(results)
+			}
+		}
+		for _, task := range tasks[i] {
+			task.top = true
+		}
+	}
+	if err := g.work(ctx); err != nil {
+		return nil, err
+	}
+	for i := range results {
+		if results[i].Err == nil {
+			results[i].Err = g.targetError(tasks[i])
+		}
+		if results[i].Err != nil {
+			results[i].Status = Failed
+			continue
+		}
+		if err := g.fill(&results[i]); err != nil {
+			return nil, err
+		}
+	}
+	return results, g.summary(results)
+}
+
+// target adds what a target needs to the graph.
+func (g *graph) target(ctx context.Context, t Target, res *Result) ([]*task, error) {
+	if t.Drv.IsZero() {
+		step, err := g.needPath(ctx, t.Path)
+		if step == nil || err != nil {
+			return nil, err
+		}
+		res.Status = Substituted
+		return []*task{step}, nil
+	}
+	n, err := g.need(ctx, t.Drv, t.Outputs, g.mode)
+	if err != nil {
+		return nil, err
+	}
+	res.Status = n.status
+	return n.tasks, nil
+}
+
+func (g *graph) targetError(tasks []*task) error {
+	for _, t := range tasks {
+		if t.err != nil {
+			return t.err
+		}
+	}
+	return nil
+}
+
+// fill looks up the paths of a target's outputs.
+func (g *graph) fill(res *Result) error {
+	n := g.drvs[res.Target.Drv]
+	if n == nil {
+		return nil
+	}
+	names := res.Target.Outputs
+	if len(names) == 0 {
+		names = n.drv.OutputNames()
+	}
+	res.Outputs = make(map[string]storepath.Path, len(names))
+	for _, name := range names {
+		p, err := g.outputPath(n, name)
+		if err != nil {
+			return err
+		}
+		res.Outputs[name] = p
+	}
+	return nil
+}
+
+// outputPath is the path of an output of a derivation that is done.
+func (g *graph) outputPath(n *drvNode, name string) (storepath.Path, error) {
+	g.mu.Lock()
+	p, ok := g.outputs[n.path][name]
+	g.mu.Unlock()
+	if ok {
+		return p, nil
+	}
+	p, err := n.drv.OutputPath(g.r.scheme, name)
+	if err == nil && p.IsZero() {
+		err = fmt.Errorf("derivation '%s' doesn't have expected output '%s'", g.r.print(n.path), name)
+	}
+	return p, err
+}
+
+// summary is the error of a whole call. Errors that it does not carry itself
+// are told to the observer.
+func (g *graph) summary(results []Result) error {
+	var many ManyFailed
+	for _, res := range results {
+		if res.Err == nil || errors.Is(res.Err, errStopped) {
+			continue
+		}
+		p := res.Target.Drv
+		if p.IsZero() {
+			p = res.Target.Path
+		}
+		if name := g.r.print(p); !slices.Contains(many.Targets, name) {
+			many.Targets = append(many.Targets, name)
+			many.Errs = append(many.Errs, res.Err)
+		}
+	}
+	switch len(many.Errs) {
+	case 0:
+		return nil
+	case 1:
+		return many.Errs[0]
+	}
+	for _, err := range append(many.Errs[1:], many.Errs[0]) {
+		g.r.event(Event{Kind: Failure, Err: err})
+	}
+	return &many
+}
+
+// errStopped is the fate of tasks that a failed target took along.
+var errStopped = errors.New("stopped because another target failed")
+
+// work runs all tasks. It fails only if ctx is cancelled.
+func (g *graph) work(ctx context.Context) error {
+	all := append(slices.Clone(g.subs), g.builds...)
+	if len(all) == 0 {
+		return nil
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g.mu.Lock()
+	g.cancel, g.pending = cancel, len(all)
+	var ready []*task
+	for _, t := range all {
+		if t.ended {
+			g.pending--
+			continue
+		}
+		g.counts[t.kind].Total++
+		if t.waits == 0 {
+			ready = append(ready, t)
+		}
+	}
+	if g.pending == 0 {
+		close(g.done)
+	}
+	g.mu.Unlock()
+	for _, t := range ready {
+		go g.perform(inner, t)
+	}
+	<-g.done
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// perform does a task as soon as there is a slot for it.
+func (g *graph) perform(ctx context.Context, t *task) {
+	var err error
+	select {
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case slot := <-t.slots:
+		if err = context.Cause(ctx); err == nil {
+			g.count(t, func(c *Count) { c.Running++ })
+			err = t.run(ctx, slot)
+			g.count(t, func(c *Count) { c.Running-- })
+		}
+		t.slots <- slot
+	}
+	g.end(ctx, t, err)
+}
+
+func (g *graph) count(t *task, change func(*Count)) {
+	if g.r.opts.Progress == nil {
+		return
+	}
+	g.mu.Lock()
+	change(&g.counts[t.kind])
+	e := Event{Kind: Counts, Builds: g.counts[buildTask], Substitutions: g.counts[substituteTask]}
+	g.mu.Unlock()
+	g.r.event(e)
+}
+
+// end records how a task ended and starts what waited for it alone.
+func (g *graph) end(ctx context.Context, t *task, err error) {
+	g.count(t, func(c *Count) {
+		if err != nil {
+			c.Failed++
+		} else {
+			c.Done++
+		}
+	})
+	g.mu.Lock()
+	var ready []*task
+	var failures []error
+	ended := []*task{t}
+	t.err = err
+	for len(ended) > 0 {
+		t, ended = ended[0], ended[1:]
+		t.ended = true
+		g.pending--
+		if t.err != nil && !errors.Is(t.err, errStopped) && ctx.Err() == nil {
+			if len(t.after) > 0 && !t.top {
+				failures = append(failures, t.err)
+			}
+			if t.top && !g.r.opts.KeepGoing && !g.failed {
+				g.failed = true
+				defer g.cancel(errStopped)
+			}
+		}
+		for _, next := range t.after {
+			if t.err != nil {
+				next.failed = append(next.failed, t)
+			}
+			if next.waits--; next.waits > 0 {
+				continue
+			}
+			if len(next.failed) > 0 {
+				next.err = g.dependencyFailed(next)
+				ended = append(ended, next)
+			} else {
+				ready = append(ready, next)
+			}
+		}
+	}
+	last := g.pending == 0
+	g.mu.Unlock()
+	for _, err := range failures {
+		g.r.event(Event{Kind: Failure, Err: err})
+	}
+	for _, next := range ready {
+		go g.perform(ctx, next)
+	}
+	if last {
+		close(g.done)
+	}
+}
+
+// dependencyFailed is the error of a task that never ran.
+func (g *graph) dependencyFailed(t *task) error {
+	n := len(t.failed)
+	for _, dep := range t.failed {
+		if errors.Is(dep.err, errStopped) || errors.Is(dep.err, context.Canceled) {
+			return dep.err
+		}
+	}
+	if t.node == nil {
+		return &BuildError{Kind: SubstitutesFailed, Drv: t.path, Exit: -1, Cause: t.failed[0].err,
+			Message: fmt.Sprintf("some references of path '%s' could not be realised", t.name)}
+	}
+	what := "dependencies"
+	if n == 1 {
+		what = "dependency"
+	}
+	e := g.r.failf(DependencyFailed, t.node.path, "Cannot build '%s'.\nReason: %d %s failed.%s", t.name, n, what, g.r.showOutputs(t.node.drv))
+	e.Cause = t.failed[0].err
+	return e
+}
+
+// runNow runs a task that discovery needs the result of, with all before it.
+func (g *graph) runNow(ctx context.Context, t *task) error {
+	for _, dep := range g.subs {
+		if dep.ended {
+			continue
+		}
+		if err := dep.run(ctx, 0); err != nil {
+			return err
+		}
+		dep.ended = true
+		for _, next := range dep.after {
+			next.waits--
+		}
+		g.paths[dep.path] = nil
+	}
+	return nil
+}
+
+// build builds one derivation whose inputs are valid.
+func (g *graph) build(ctx context.Context, n *drvNode, slot int) error {
+	for _, w := range n.opts.Warnings {
+		g.r.event(Event{Kind: Warning, Drv: n.path, Text: w})
+	}
+	b := &build{r: g.r, ctx: ctx, path: n.path, drv: n.drv, typ: n.typ, opts: n.opts, mode: n.mode, slot: slot}
+	start := slices.Clone(n.drv.InputSrcs)
+	var pairs []string
+	for p, in := range n.drv.InputDrvs {
+		dep := g.drvs[p]
+		for _, name := range in.Names {
+			out, err := g.outputPath(dep, name)
+			if err != nil {
+				return err
+			}
+			start = append(start, out)
+			pairs = append(pairs, g.r.scheme.DownstreamPlaceholder(p, name), g.r.print(out))
+		}
+	}
+	resolve, err := n.drv.ShouldResolve(g.r.opts.Floating)
+	if err != nil {
+		return err
+	}
+	if resolve {
+		if err := g.resolve(b); err != nil {
+			return err
+		}
+	}
+	if b.inputs, err = g.closure(start); err != nil {
+		return err
+	}
+	if len(pairs) > 0 {
+		b.inputRewrites = strings.NewReplacer(pairs...)
+	}
+	paths, err := b.run()
+	g.r.event(Event{Kind: BuildDone, Drv: n.path, Err: err})
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.outputs[n.path] = paths
+	g.mu.Unlock()
+	return nil
+}
+
+// resolve replaces a derivation, some of whose inputs had no known path, by
+// one that has them all as sources.
+func (g *graph) resolve(b *build) error {
+	h := derivation.NewHasher(g.r.scheme, g.r.ReadDerivation)
+	resolved, ok, err := h.Resolve(b.drv, func(drv storepath.Path, names []string) (storepath.Path, bool) {
+		if len(names) != 1 || g.drvs[drv] == nil {
+			return storepath.Path{}, false
+		}
+		p, err := g.outputPath(g.drvs[drv], names[0])
+		return p, err == nil
+	})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("cannot resolve derivation '%s': an output of an input is not known", g.r.print(b.path))
+	}
+	if b.path, err = g.r.store.WriteDerivation(resolved); err != nil {
+		return err
+	}
+	b.drv = resolved
+	if b.typ, err = resolved.Type(); err != nil {
+		return err
+	}
+	b.opts, err = resolved.Options()
+	return err
+}
