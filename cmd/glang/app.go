@@ -25,16 +25,19 @@ type app struct {
 	env     local.Env
 	dirs    *local.Dirs
 
-	settings  *local.Settings
-	verbosity int
-	color     bool
-	tty       bool
-	logFormat string
-	buildLogs bool // print the logs of builds as they come
-	offline   bool
-	noGCWarn  bool
-	readOnly  bool   // write nothing to the store
-	storeURI  string // --store, empty if not given
+	settings      *local.Settings
+	verbosity     int
+	color         bool
+	tty           bool
+	logFormat     string
+	buildLogs     bool // print the logs of builds as they come
+	offline       bool
+	noGCWarn      bool
+	gcWarned      bool
+	announced     bool
+	noBuildOutput bool   // -Q
+	readOnly      bool   // write nothing to the store
+	storeURI      string // --store, empty if not given
 
 	stdin      io.Reader
 	stdout     *bufio.Writer
@@ -45,8 +48,10 @@ type app struct {
 	cancel context.CancelFunc
 	caught atomic.Bool // a signal arrived
 
-	sources *ast.Sources // of the evaluator, for messages
-	closers []func()
+	sources    *ast.Sources // of the evaluator, for messages
+	session    *local.Session
+	evaluation *evaluation
+	closers    []func()
 }
 
 func newApp(argv []string) *app {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -59,20 +58,4 @@ func (a *app) configShow() *cobra.Command {
 			return nil
 		}
 	})
-}
-
-// prettyFlags adds --pretty and --no-pretty.
-func (a *app) prettyFlags(f *flagSet, pretty *bool) {
-	f.boolean(pretty, "pretty", "indent the JSON")
-	f.call("no-pretty", "print JSON on one line", nil, func([]string) error { *pretty = false; return nil })
-}
-
-// printJSON prints a value as the reference does: keys sorted, no escapes for HTML.
-func (a *app) printJSON(v any, pretty bool) error {
-	e := json.NewEncoder(a.stdout)
-	e.SetEscapeHTML(false)
-	if pretty {
-		e.SetIndent("", "  ")
-	}
-	return e.Encode(v)
 }

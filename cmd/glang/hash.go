@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/nar"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -143,7 +144,7 @@ func canonicalParent(p string) string {
 // needBlake3 asks for the feature that the reference wants for BLAKE3.
 func (a *app) needBlake3(algo hash.Algo) error {
 	if algo == hash.BLAKE3 && a.asNix && !a.settings.FeatureEnabled("blake3-hashes") {
-		return missingFeature("blake3-hashes")
+		return local.MissingFeature("blake3-hashes")
 	}
 	return nil
 }

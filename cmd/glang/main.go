@@ -64,6 +64,8 @@ func toolName(argv0 string) string {
 // tool finds one of the reference's old commands, nil if name is none.
 func tool(name string) func(*app, []string) error {
 	switch name {
+	case "nix-instantiate":
+		return nixInstantiate
 	case "nix-hash":
 		return nixHash
 	}

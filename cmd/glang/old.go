@@ -17,7 +17,10 @@ func (a *app) oldFlags() *flagSet {
 	set := func(name, setting, value, doc string) {
 		f.call(name, doc, nil, func([]string) error { return a.settings.Set(setting, value) })
 	}
-	f.call("no-build-output,Q", "do not show the output of builds", nil, func([]string) error { a.logFormat = "raw"; a.buildLogs = false; return nil })
+	f.call("no-build-output,Q", "do not show the output of builds", nil, func([]string) error {
+		a.noBuildOutput = true
+		return nil
+	})
 	set("keep-failed,K", "keep-failed", "true", "keep the directories of failed builds")
 	set("keep-going,k", "keep-going", "true", "go on after a failure")
 	set("fallback", "fallback", "true", "build if substitution fails")

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed192a40f6/glang/local"
 )
 
 // setup declares a command's flags and returns what runs it.
@@ -72,14 +74,9 @@ func (a *app) runVerb(c *cobra.Command, s setup, args []string) error {
 	}
 	a.settings.WarnUnknown()
 	if a.asNix && !a.settings.FeatureEnabled("nix-command") {
-		return missingFeature("nix-command")
+		return local.MissingFeature("nix-command")
 	}
 	return run()
-}
-
-// missingFeature is the reference's error for what is switched off.
-func missingFeature(name string) error {
-	return fmt.Errorf("experimental Nix feature '%[1]s' is disabled; add '--extra-experimental-features %[1]s' to enable it", name)
 }
 
 // verbFlags are those of all subcommands but not of the old tools.

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/local"
+)
+
+// evalArgs are the flags of everything that evaluates.
+type evalArgs struct {
+	include   []string
+	auto      []autoArg // in order; a later one of the same name wins
+	evalStore string
+	impure    bool
+}
+
+type autoKind uint8
+
+const (
+	autoExpr autoKind = iota
+	autoString
+	autoFile
+	autoStdin
+)
+
+type autoArg struct {
+	name, text string
+	kind       autoKind
+}
+
+func (a *app) evalFlags(f *flagSet) *evalArgs {
+	e := &evalArgs{}
+	auto := func(name, second, doc string, kind autoKind) {
+		labels := []string{"name"}
+		if second != "" {
+			labels = append(labels, second)
+		}
+		f.call(name, doc, labels, func(w []string) error {
+			arg := autoArg{name: w[0], kind: kind}
+			if len(w) > 1 {
+				arg.text = w[1]
+			}
+			e.auto = append(e.auto, arg)
+			return nil
+		})
+	}
+	auto("arg", "expr", "pass an expression to functions", autoExpr)
+	auto("argstr", "string", "pass a string to functions", autoString)
+	auto("arg-from-file", "path", "pass the contents of a file to functions", autoFile)
+	auto("arg-from-stdin", "", "pass standard input to functions", autoStdin)
+	f.texts(&e.include, "include,I", "path", "add to the search path, as PATH or NAME=PATH")
+	f.call("impure", "allow what depends on the environment", nil, func([]string) error {
+		e.impure = true
+		return a.settings.Set("pure-eval", "false")
+	})
+	f.text(&e.evalStore, "eval-store", "store-url", "the store for derivations and sources")
+	f.call("override-flake", "not supported yet", []string{"original", "resolved"}, func([]string) error {
+		return fmt.Errorf("flakes are not supported yet")
+	}).hidden = true
+	return e
+}
+
+// evaluation is an evaluator in use by a command.
+type evaluation struct {
+	*eval.Machine
+	app  *app
+	args *evalArgs
+	auto *eval.Attrs
+}
+
+// evaluate opens the store and makes an evaluator; pure is the default.
+func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
+	s, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	if args.evalStore != "" {
+		if s, err = local.Open(a.settings, a.dirs, a.env, args.evalStore, a.storeLog); err != nil {
+			return nil, err
+		}
+		a.onClose(func() { s.Close() })
+	}
+	e, err := s.Evaluator(local.EvalConfig{
+		Include:  args.include,
+		Trace:    func(line string) { a.progress.print(line) },
+		Warn:     a.evalWarning,
+		Realiser: a.evalRealiser(),
+		Fetcher:  a.evalFetcher(),
+		ReadOnly: a.readOnly,
+		Pure:     pure,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.sources = e.Sources
+	x := &evaluation{Machine: e.Machine(a.context()), app: a, args: args}
+	a.onClose(x.Close)
+	if x.auto, err = x.autoArgs(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+func (a *app) evalWarning(w *diag.Error) {
+	if a.verbosity < levelWarn && !w.FromExpr {
+		return
+	}
+	a.progress.print(diag.Format(w, a.sources, diag.PrintOptions{Color: a.color, Level: diag.LevelWarn,
+		ShowTrace: a.settings.Bool("show-trace")}))
+}
+
+func (x *evaluation) autoArgs() (*eval.Attrs, error) {
+	last := map[string]int{}
+	for i, arg := range x.args.auto {
+		last[arg.name] = i
+	}
+	b := x.NewAttrs(len(last))
+	for i, arg := range x.args.auto {
+		if last[arg.name] != i {
+			continue
+		}
+		var v *eval.Value
+		switch arg.kind {
+		case autoExpr:
+			node, err := x.parseString(arg.text)
+			if err != nil {
+				return nil, err
+			}
+			if err := x.Do(func() { v = x.EvalLater(node) }); err != nil {
+				return nil, err
+			}
+		case autoString:
+			v = x.NewValue(eval.String(arg.text, 0))
+		case autoFile:
+			text, err := os.ReadFile(arg.text)
+			if err != nil {
+				return nil, sysError("opening file", arg.text, err)
+			}
+			v = x.NewValue(eval.String(string(text), 0))
+		case autoStdin:
+			text, err := io.ReadAll(x.app.stdin)
+			if err != nil {
+				return nil, err
+			}
+			v = x.NewValue(eval.String(string(text), 0))
+		}
+		b.Put(x.E.Symbols.Intern(arg.name), v, ast.NoPos)
+	}
+	return b.Build(), nil
+}
+
+// parseString parses an expression of the command line.
+func (x *evaluation) parseString(text string) (ast.Node, error) {
+	return x.parseText(ast.FromString, []byte(text), x.app.env.Cwd)
+}
+
+// parseStdin parses standard input.
+func (x *evaluation) parseStdin() (ast.Node, error) {
+	text, err := io.ReadAll(x.app.stdin)
+	if err != nil {
+		return nil, err
+	}
+	return x.parseText(ast.FromStdin, text, x.app.env.Cwd)
+}
+
+func (x *evaluation) parseText(origin ast.Origin, text []byte, dir string) (node ast.Node, err error) {
+	src := &ast.Source{Origin: origin, Text: func() ([]byte, error) { return text, nil }}
+	derr := x.Do(func() { node, err = x.Parse(src, text, dir) })
+	if derr != nil {
+		return nil, derr
+	}
+	return node, err
+}
+
+// parseFile parses a file, or the default.nix of a directory.
+func (x *evaluation) parseFile(name string) (node ast.Node, err error) {
+	err = x.Do(func() {
+		file, err := x.E.ResolveExprPath(name)
+		if err != nil {
+			x.FailErr(ast.NoPos, err)
+		}
+		node = x.ParseFile(file)
+	})
+	return node, err
+}
+
+// lookupFile finds what a FILE argument means: a path, or <name>.
+func (x *evaluation) lookupFile(word string) (path string, err error) {
+	if len(word) > 2 && word[0] == '<' && word[len(word)-1] == '>' {
+		derr := x.Do(func() { path = x.FindFile(x.E.Options().NixPath, word[1:len(word)-1], ast.NoPos) })
+		return path, derr
+	}
+	if strings.HasPrefix(word, "flake:") {
+		return "", fmt.Errorf("flakes are not supported yet")
+	}
+	if isURL(word) {
+		return "", fmt.Errorf("cannot evaluate '%s': expressions are not fetched from addresses yet", word)
+	}
+	if !filepath.IsAbs(word) {
+		word = filepath.Join(x.app.env.Cwd, word)
+	}
+	return filepath.Clean(word), nil
+}
+
+// isURL says whether a file argument is an address or channel:NAME.
+func isURL(s string) bool {
+	if strings.HasPrefix(s, "channel:") {
+		return true
+	}
+	scheme, _, ok := strings.Cut(s, "://")
+	if !ok {
+		return false
+	}
+	switch scheme {
+	case "http", "https", "file", "channel", "git", "s3", "ssh":
+		return true
+	}
+	return false
+}
+
+// root is the value of the expression that a command was given.
+func (x *evaluation) root(node ast.Node) (v *eval.Value, err error) {
+	err = x.Do(func() { v = x.NewValue(x.Eval(node)) })
+	return v, err
+}
