@@ -34,8 +34,8 @@ func (f *frame) ancestor(level uint32) *frame {
 
 // words cuts n zeroed pointer words from the slab.
 func (m *Machine) words(n int) unsafe.Pointer {
-	if m.wordNext+n > wordSlab {
-		return m.wordsSlow(n)
+	if m.wordNext+n >= wordSlab {
+		return m.wordsSlow(n) // also for no words at the slab's end, which have no address
 	}
 	p := unsafe.Pointer(&m.wordSlab[m.wordNext])
 	m.wordNext += n
