@@ -197,8 +197,11 @@ func (s *shape) byName(symbols *ast.Symbols) []uint32 {
 
 // newAttrs makes a flat set of a shape; the caller fills the values in.
 func (m *Machine) newAttrs(s *shape) *Attrs {
-	if len(s.names) == 0 && s.at == ast.NoPos {
-		return emptyAttrs
+	if len(s.names) == 0 {
+		if s.at == ast.NoPos {
+			return emptyAttrs
+		}
+		return m.attrsOver(s, nil)
 	}
 	return m.attrsOver(s, m.words(len(s.names)))
 }
