@@ -94,11 +94,9 @@ func (p *Parser) closeSet(t *target) *ast.Set {
 
 // parseSet parses a set from its opening brace.
 func (p *Parser) parseSet(start int, rec bool) ast.Node {
-	p.enter()
 	p.expect(tLBrace)
 	set, bindings, _ := p.parseBindings()
 	p.expect(tRBrace)
-	p.leave()
 	return &ast.Attrs{At: ast.At{Start: p.at(start)}, Rec: rec, Set: set, Bindings: bindings}
 }
 
@@ -149,6 +147,7 @@ func (p *Parser) parseBinding(t *target) {
 	start := p.tok().Pos.Offset
 	mark := len(p.names)
 	p.pushAttrPath()
+	p.checkChain(len(p.names) - mark)
 	p.expect(tAssign)
 	p.depth += len(p.names) - mark - 1
 	value, valueStart := p.parseExpr()
@@ -337,10 +336,9 @@ func (p *Parser) parseAttrPath() []ast.AttrName {
 }
 
 func (p *Parser) pushAttrPath() {
-	for mark := len(p.names); ; p.next() {
+	for ; ; p.next() {
 		name := p.parseAttrName()
 		p.names = append(p.names, name)
-		p.checkChain(len(p.names) - mark)
 		if p.tok().Type != tDot {
 			return
 		}
@@ -384,7 +382,7 @@ func (p *Parser) parseAttrName() ast.AttrName {
 	return name
 }
 
-func (p *Parser) showSymbol(sym ast.Symbol) string { return ShowIdentifier(p.symbols.Name(sym)) }
+func (p *Parser) showSymbol(sym ast.Symbol) string { return ast.ShowIdentifier(p.symbols.Name(sym)) }
 
 func (p *Parser) showPath(path []ast.AttrName) string {
 	var b strings.Builder

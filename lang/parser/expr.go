@@ -344,7 +344,7 @@ func (p *Parser) warnCursed(node ast.Node, end int) {
 		return
 	}
 	pos := node.Pos()
-	p.opts.Warn(&diag.Error{Kind: diag.Syntax, Message: "at " + diag.ShowPos(p.sources, pos) +
+	p.opts.Warn(&diag.Error{Kind: diag.Syntax, Plain: true, Message: "at " + diag.ShowPos(p.sources, pos) +
 		": This expression uses `or` as an identifier in a way that will change in a future Nix release.\n" +
 		"Wrap this entire expression in parentheses to preserve its current meaning:\n    (" +
 		p.text[int(pos-p.base):end] + ")\nGive feedback at https://github.com/NixOS/nix/pull/11121"})

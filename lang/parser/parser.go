@@ -45,14 +45,15 @@ type Options struct {
 	URLLiterals, AbsolutePaths, ShortPaths Severity
 	// Warn receives warnings; nil drops them.
 	Warn func(*diag.Error)
-	// MaxDepth bounds the nesting of expressions; 0 means 100,000.
+	// MaxDepth bounds the nesting of expressions; 0 means 200,000,
+	// for which Go's stack of 1 GB suffices on 64-bit machines.
 	MaxDepth int
 	// Keep makes the parser keep what evaluation does not need: comments,
 	// parentheses and bindings as written.
 	Keep bool
 }
 
-const defaultMaxDepth = 100_000
+const defaultMaxDepth = 200_000
 
 // BasePaths is what relative and home paths start from: absolute, clean.
 type BasePaths struct {

@@ -28,7 +28,7 @@ func (p *printer) write(parts ...string) {
 	}
 }
 
-func (p *printer) symbol(s ast.Symbol) { p.write(ShowIdentifier(p.symbols.Name(s))) }
+func (p *printer) symbol(s ast.Symbol) { p.write(ast.ShowIdentifier(p.symbols.Name(s))) }
 
 var opTexts = map[ast.Op]string{
 	ast.OpEq: " == ", ast.OpNEq: " != ", ast.OpAnd: " && ", ast.OpOr: " || ", ast.OpImpl: " -> ",
@@ -40,9 +40,9 @@ func (p *printer) node(node ast.Node) {
 	case *ast.Int:
 		p.write(strconv.FormatInt(n.Value, 10))
 	case *ast.Float:
-		p.write(ShowFloat(n.Value))
+		p.write(ast.ShowFloat(n.Value))
 	case *ast.Str:
-		p.write(ShowString(n.Value))
+		p.write(ast.ShowString(n.Value))
 	case *ast.Interp:
 		p.parts(n.Parts)
 	case *ast.PathInterp:
@@ -136,7 +136,7 @@ func (p *printer) call(fn ast.Node, args []ast.Node) {
 	p.write("(")
 	switch n := fn.(type) {
 	case *ast.SearchPath:
-		p.write("__findFile __nixPath ", ShowString(n.Name))
+		p.write("__findFile __nixPath ", ast.ShowString(n.Name))
 	case *ast.Unary:
 		if n.Op != ast.OpNegate {
 			p.node(fn)
@@ -320,65 +320,4 @@ func (p *printer) bindings(set *ast.Set) {
 		p.node(d.Value)
 		p.write("; ")
 	}
-}
-
-// ShowIdentifier shows a name as an identifier, in quotes if it is none.
-func ShowIdentifier(s string) string {
-	if s == "" {
-		return `""`
-	}
-	if k := keyword(s); k != tID && k != tOrKw {
-		return `"` + s + `"`
-	}
-	if class[s[0]]&cLetter == 0 {
-		return ShowString(s)
-	}
-	for i := 0; i < len(s); i++ {
-		if class[s[i]]&cID == 0 {
-			return ShowString(s)
-		}
-	}
-	return s
-}
-
-// ShowString shows a string in quotes with escapes.
-func ShowString(s string) string {
-	b := make([]byte, 0, len(s)+2)
-	b = append(b, '"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\' || c == '$' && i+1 < len(s) && s[i+1] == '{':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = append(b, c)
-		}
-	}
-	return string(append(b, '"'))
-}
-
-// ShowFloat shows a float as a C++ stream does: six significant digits.
-func ShowFloat(f float64) string {
-	s := strconv.FormatFloat(f, 'g', 6, 64)
-	mant, exp, ok := strings.Cut(s, "e")
-	switch s {
-	case "+Inf":
-		return "inf"
-	case "-Inf":
-		return "-inf"
-	case "NaN":
-		return "nan"
-	}
-	if ok && strings.Contains(mant, ".") {
-		mant = strings.TrimRight(strings.TrimRight(mant, "0"), ".")
-	}
-	if ok {
-		return mant + "e" + exp
-	}
-	return s
 }

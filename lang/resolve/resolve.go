@@ -140,7 +140,7 @@ func (r *Resolver) free(v *ast.Var) {
 	if r.with == nil {
 		if r.err == nil {
 			r.err = &diag.Error{Kind: diag.Undefined, Pos: v.Start,
-				Message: "undefined variable '" + diag.Quote(r.symbols.Name(v.Name)) + "'"}
+				Message: "undefined variable '" + diag.Quote(ast.ShowIdentifier(r.symbols.Name(v.Name))) + "'"}
 		}
 		return
 	}
