@@ -63,6 +63,9 @@ type Error struct {
 	Status int
 	// FromExpr marks a warning that the program itself asked for.
 	FromExpr bool
+	// Plain shows the message as it is after the first word, without
+	// indentation.
+	Plain bool
 }
 
 // Error returns the message alone, without colours.

@@ -28,8 +28,11 @@ func Format(err error, sources *ast.Sources, opts PrintOptions) string {
 	if !errors.As(err, &e) {
 		e = &Error{Message: err.Error()}
 	}
-	f := formatter{sources: sources}
-	text := f.format(e, opts)
+	text := prefix(e, opts.Level) + e.Message
+	if !e.Plain {
+		f := formatter{sources: sources}
+		text = f.format(e, opts)
+	}
 	if opts.Color {
 		return filterANSI(text, false)
 	}
