@@ -12,6 +12,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/seed192a40f6/glang/stdlib"
 )
 
 // Mirror resolves paths of Debian's archive. Its zero value knows only the
@@ -31,6 +33,20 @@ type Mirror struct {
 	Client *http.Client
 	// Snapshot is the root of the snapshot archive; "" means Debian's own.
 	Snapshot string
+}
+
+// NewMirror makes the Mirror of this machine: with its apt, whose private lists
+// are kept in cacheDir, the addresses of the settings, and <std>'s own pins.
+func NewMirror(cacheDir string, urls []string) (*Mirror, error) {
+	text, err := stdlib.FS.ReadFile("debian/lock.json")
+	if err != nil {
+		return nil, err
+	}
+	lock, err := ParseLock(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Mirror{URLs: urls, Apt: FindApt(cacheDir), Lock: lock}, nil
 }
 
 const publicSnapshot = "https://snapshot.debian.org/archive/debian"
