@@ -99,13 +99,13 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		case KindInt:
 			n := l.n + r.n
 			if (l.n^n)&(r.n^n) < 0 {
-				m.Fail(diag.Eval, c.rpos, "integer overflow in adding %d + %d", l.n, r.n)
+				m.Fail(diag.Eval, m.E.openingParen(c.rpos), "integer overflow in adding %d + %d", l.n, r.n)
 			}
 			return Int(n)
 		case KindFloat:
 			return Float(float64(l.n) + r.Float())
 		}
-		m.Fail(diag.Eval, c.rpos, "cannot add %s to an integer", m.typeOf(r))
+		m.Fail(diag.Eval, m.E.openingParen(c.rpos), "cannot add %s to an integer", m.typeOf(r))
 	case KindFloat:
 		r := c.r.eval(m, f)
 		switch Kind(r.kind) {
@@ -114,19 +114,19 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		case KindFloat:
 			return Float(l.Float() + r.Float())
 		}
-		m.Fail(diag.Eval, c.rpos, "cannot add %s to a float", m.typeOf(r))
+		m.Fail(diag.Eval, m.E.openingParen(c.rpos), "cannot add %s to a float", m.typeOf(r))
 	case KindString:
 		r := c.r.eval(m, f)
 		if Kind(r.kind) == KindString {
 			return m.concat(l, r)
 		}
-		s, ctx := m.coerce(r, c.rpos, segment, CoerceOpts{CopyToStore: true, Canonicalise: true})
+		s, ctx := m.coerce(r, c.rpos, segment, CoerceOpts{CopyToStore: true, Canonicalise: true, operand: true})
 		return m.concat(l, String(s, ctx))
 	}
 	isPath := Kind(l.kind) == KindPath
 	s, ctx := m.coerce(l, c.lpos, segment, CoerceOpts{})
 	r := c.r.eval(m, f)
-	t, ctx2 := m.coerce(r, c.rpos, segment, CoerceOpts{Canonicalise: true})
+	t, ctx2 := m.coerce(r, c.rpos, segment, CoerceOpts{Canonicalise: true, operand: true})
 	ctx = m.JoinContexts(ctx, ctx2)
 	if isPath {
 		return m.pathOf(s+t, ctx, c.pos)

@@ -25,6 +25,7 @@ type shape struct {
 	at    ast.Pos      // of the set itself
 	order atomic.Pointer[[]uint32]
 	merge atomic.Pointer[merge]
+	noPos atomic.Pointer[shape]
 }
 
 // linearFind is the length up to which a scan beats a binary search.
@@ -269,10 +270,23 @@ func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
 	return a
 }
 
-// MapAttrs makes a set with the names and positions of another and new values.
+// bare is the shape of sets with the same names and no positions, made once.
+func (s *shape) bare() *shape {
+	if s.pos == nil && s.at == ast.NoPos {
+		return s
+	}
+	b := s.noPos.Load()
+	if b == nil {
+		b = &shape{names: s.names}
+		s.noPos.Store(b)
+	}
+	return b
+}
+
+// MapAttrs makes a set with the names of another and new values; they have no positions.
 func (m *Machine) MapAttrs(a *Attrs, f func(name ast.Symbol, v *Value) *Value) *Attrs {
 	a = a.flat()
-	r := m.newAttrs(a.shape)
+	r := m.newAttrs(a.shape.bare())
 	vals := r.values()
 	for i, n := range a.shape.names {
 		vals[i] = f(n, a.val(i))

@@ -222,6 +222,8 @@ type CoerceOpts struct {
 	CopyToStore bool
 	// Canonicalise makes a path that is not copied canonical.
 	Canonicalise bool
+
+	operand bool // the right operand of +, whose position may be a parenthesis
 }
 
 // CoerceToString makes a string of v: strings, paths, sets with __toString or
@@ -263,11 +265,17 @@ func (m *Machine) coerceValue(v *Value, pos ast.Pos, what string, opts CoerceOpt
 		}
 		out, ok := v.Attrs().Get(m.E.Sym.OutPath)
 		if !ok {
+			if opts.operand {
+				pos = m.E.openingParen(pos)
+			}
 			m.cannotCoerce(v, pos, what)
 		}
 		s, ctx = m.CoerceToStringDeep(out, pos, what, opts)
 	default:
 		if !opts.More {
+			if opts.operand {
+				pos = m.E.openingParen(pos)
+			}
 			m.cannotCoerce(v, pos, what)
 		}
 		s, ctx = m.coerceMore(v, pos, what, opts)

@@ -190,7 +190,11 @@ func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos) *setCode {
 		c.shape.names[i] = a.Name
 		c.shape.pos[i] = a.At
 		c.outer[i] = a.Kind == ast.AttrInherited
-		c.attrs[i] = e.compileLazy(a.Value)
+		if c.overrides >= 0 && !c.outer[i] {
+			c.attrs[i] = e.newDeferred(a.Value) // the slots that it refers to will change
+		} else {
+			c.attrs[i] = e.compileLazy(a.Value)
+		}
 	}
 	if len(s.Froms) > 0 {
 		c.froms = e.compileAllLazy(s.Froms)

@@ -22,13 +22,15 @@ type deep struct {
 
 func (d *deep) force(v *Value) {
 	m := d.m
-	m.EnterCall(m.determinePos(v, ast.NoPos))
+	if m.calls > m.E.opts.MaxCallDepth {
+		m.overflow(m.appPos(v))
+	}
 	if d.seen[v] {
-		m.LeaveCall()
 		return
 	}
+	m.EnterCall(ast.NoPos)
 	d.seen[v] = true
-	m.Force(v, m.determinePos(v, ast.NoPos))
+	m.ForceOwn(v)
 	switch v.Kind() {
 	case KindAttrs:
 		a := v.Attrs().flat()

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -85,9 +86,26 @@ func (m *Machine) Pop() { m.sp-- }
 
 // Failure is the panic value of evaluation, and what a failed value keeps.
 type Failure struct {
-	e     *diag.Error // without the frames of trace
-	trace []shadow    // outermost last
+	e *diag.Error // without the frames of trace
+	// trace is what was being evaluated, outermost last. It grows while the
+	// failure unwinds further, for the values that have failed with it too.
+	trace atomic.Pointer[[]shadow]
 	m     *Evaluator
+}
+
+func (f *Failure) shadows() []shadow {
+	if t := f.trace.Load(); t != nil {
+		return *t
+	}
+	return nil
+}
+
+// again is a copy of a failure, to be thrown when a failed value is needed once more.
+func (f *Failure) again() *Failure {
+	e := *f.e
+	c := &Failure{e: &e, m: f.m}
+	c.trace.Store(f.trace.Load())
+	return c
 }
 
 // Plain is text in the arguments of an error message that is not to be
@@ -189,15 +207,16 @@ func (f *Failure) WithSuggestions(name string, names []string) *Failure {
 func (f *Failure) Diag() *diag.Error {
 	e := *f.e
 	e.Trace = slices.Clone(e.Trace)
-	for i := 0; i < len(f.trace); i++ {
-		f.frame(&e, i)
+	trace := f.shadows()
+	for i := range trace {
+		f.frame(&e, trace, i)
 	}
 	return &e
 }
 
 // frame turns the i-th entry of the trace into frames.
-func (f *Failure) frame(e *diag.Error, i int) {
-	s := &f.trace[i]
+func (f *Failure) frame(e *diag.Error, trace []shadow, i int) {
+	s := &trace[i]
 	switch s.kind {
 	case shadowText:
 		e.AddTrace(s.pos, s.text())
@@ -216,8 +235,8 @@ func (f *Failure) frame(e *diag.Error, i int) {
 			return
 		}
 		var env *frame
-		if i+1 < len(f.trace) && f.trace[i+1].kind == shadowEnv {
-			env = (*frame)(f.trace[i+1].p)
+		if i+1 < len(trace) && trace[i+1].kind == shadowEnv {
+			env = (*frame)(trace[i+1].p)
 		}
 		e.AddTrace(s.pos, Messagef("while evaluating the attribute '%s'", f.m.attrPathText((*selectCode)(s.p), env)))
 	case shadowCall:
@@ -247,15 +266,15 @@ func (m *Machine) mark() mark { return mark{m.sp, m.argTop, m.calls, m.depth} }
 func (m *Machine) unwind(k mark, f *Failure) {
 	entries := m.stack[k.sp:m.sp]
 	if len(entries) > 0 {
-		trace := make([]shadow, 0, len(f.trace)+len(entries))
-		trace = append(trace, f.trace...)
+		old := f.shadows()
+		trace := make([]shadow, 0, len(old)+len(entries))
+		trace = append(trace, old...)
 		for i := len(entries) - 1; i >= 0; i-- {
 			if entries[i].kind != shadowForce {
 				trace = append(trace, entries[i])
 			}
 		}
-		// A copy: values that failed earlier share f and must keep theirs.
-		f.trace = trace
+		f.trace.Store(&trace)
 	}
 	retry := f == nil || f.e.Kind == diag.Interrupted || f.e.Kind == diag.Limit
 	for i := len(entries) - 1; i >= 0; i-- {
@@ -282,11 +301,7 @@ func (m *Machine) catch(f func()) (failure *Failure) {
 				fl = m.internalError(r)
 			}
 			m.unwind(k, fl)
-			// A copy: values that failed share fl, which must not change any more.
-			c := *fl
-			e := *fl.e
-			c.e = &e
-			failure = &c
+			failure = fl
 		}
 	}()
 	f()

@@ -146,8 +146,15 @@ func (e *Evaluator) addBuiltins(m *Machine) {
 		v := new(Value)
 		if d.Fn == nil {
 			f := d.Value
-			v.kind = kindLazy
-			*v = *m.LazyGo(func(m *Machine) Value { return f(m) })
+			if d.Eager {
+				*v = f(m)
+			} else {
+				*v = *m.LazyGo(func(m *Machine) Value { return f(m) })
+				switch d.Name {
+				case "true", "false", "null", "nixVersion", "langVersion", "storeDir", "currentSystem":
+					m.Force(v, ast.NoPos) // so that code can take them for constants
+				}
+			}
 		} else {
 			b := &Builtin{BuiltinDef: d, index: i, value: v}
 			*v = builtinValue(b)
@@ -271,7 +278,7 @@ func (m *Machine) Parse(src *ast.Source, text []byte, dir string, locals ...map[
 func (m *Machine) Eval(node ast.Node) Value { return m.E.compile(node).eval(m, nil) }
 
 // EvalLater is Eval put off until the value is needed.
-func (m *Machine) EvalLater(node ast.Node) *Value { return m.E.compile(node).delay(m, nil) }
+func (m *Machine) EvalLater(node ast.Node) *Value { return m.E.compileLazy(node).delay(m, nil) }
 
 // Scope is a frame of variables around an expression, outermost last: what a
 // REPL has defined, or what scopedImport is given.

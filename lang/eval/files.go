@@ -10,6 +10,8 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/store/hash"
+	"github.com/seed192a40f6/glang/store/nar"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -294,11 +296,13 @@ func (m *Machine) CopyPathToStore(name string) storepath.Path {
 	if ok {
 		return p
 	}
-	if e.opts.Paths == nil {
-		m.Fail(diag.Eval, ast.NoPos, "cannot copy '%s' to the store: this evaluator has none", e.DisplayPath(name))
-	}
 	real, err := e.ResolveSymlinks(name, true)
-	if err == nil {
+	if err == nil && e.opts.Paths == nil {
+		var h hash.Hash
+		if h, _, err = nar.HashTree(e.opts.Scheme.Hash, e.Files(), real, nil); err == nil {
+			p, err = e.opts.Scheme.SourcePath(path.Base(name), h, nil, false)
+		}
+	} else if err == nil {
 		p, err = e.opts.Paths.AddPath(m.ctx, AddPath{
 			Name: path.Base(name), Path: real, Files: e.Files(),
 			Method: storepath.NAR, Algo: e.opts.Scheme.Hash, DryRun: e.opts.ReadOnly,
@@ -355,4 +359,27 @@ func (m *Machine) PosValue(pos ast.Pos) Value {
 func (e *Evaluator) sourceOf(pos ast.Pos) (*ast.Source, bool) {
 	src := e.Sources.Of(pos)
 	return src, src != nil
+}
+
+// openingParen goes back from where a right operand begins over the
+// parentheses around it, which the reference counts in and the tree leaves out.
+func (e *Evaluator) openingParen(pos ast.Pos) ast.Pos {
+	src, ok := e.sourceOf(pos)
+	if !ok || src.Text == nil {
+		return pos
+	}
+	text, err := src.Text()
+	if err != nil {
+		return pos
+	}
+	for i := int(pos-src.Base) - 1; i >= 0 && i < len(text); i-- {
+		switch text[i] {
+		case ' ', '\t', '\r', '\n':
+		case '(':
+			pos = src.Base + ast.Pos(i)
+		default:
+			return pos
+		}
+	}
+	return pos
 }

@@ -25,6 +25,13 @@ func (m *Machine) Force(v *Value, pos ast.Pos) {
 	}
 }
 
+// ownPos stands for the position that a value itself has: an application that
+// of its function, other values none before they are evaluated.
+const ownPos = ^ast.Pos(0)
+
+// ForceOwn is Force for a value that is needed as part of another one.
+func (m *Machine) ForceOwn(v *Value) { m.Force(v, ownPos) }
+
 func (m *Machine) force(v *Value, pos ast.Pos) {
 	for {
 		k := atomic.LoadUint32(&v.kind)
@@ -39,6 +46,9 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 				m.begin(v, k, pos)
 				words := unsafe.Slice((**Value)(v.p), int(v.n))
+				if pos == ownPos {
+					pos = m.determinePos(words[0], ast.NoPos)
+				}
 				m.publish(v, m.Call(words[0], pos, words[1:]...))
 				return
 			}
@@ -49,12 +59,10 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 				return
 			}
 		case kindFailed:
-			f := (*Failure)(v.p)
-			e := *f.e
-			panic(&Failure{e: &e, trace: f.trace, m: f.m})
+			panic((*Failure)(v.p).again())
 		case kindBlackhole:
 			if k>>ownerShift&ownerMask == m.id {
-				m.Fail(diag.InfiniteRecursion, pos, "infinite recursion encountered")
+				m.infinite(pos)
 			}
 			m.wait(v, pos)
 		default:
@@ -69,6 +77,9 @@ type lazyFunc struct{ f func(*Machine) Value }
 func (m *Machine) begin(v *Value, kind uint32, pos ast.Pos) {
 	m.push(shadowForce, unsafe.Pointer(v), pos)
 	m.stack[m.sp-1].n = kind
+	if pos == ownPos {
+		pos = ast.NoPos
+	}
 	m.depth++
 	if m.depth > m.E.opts.MaxForceDepth {
 		m.overflow(pos)
@@ -127,8 +138,27 @@ func (m *Machine) wait(v *Value, pos ast.Pos) {
 	e.waitMu.Unlock()
 	m.Check()
 	if cycle {
-		m.Fail(diag.InfiniteRecursion, pos, "infinite recursion encountered")
+		m.infinite(pos)
 	}
+}
+
+func (m *Machine) infinite(pos ast.Pos) {
+	if pos == ownPos {
+		pos = ast.NoPos
+	}
+	m.Fail(diag.InfiniteRecursion, pos, "infinite recursion encountered")
+}
+
+// appPos is the position of an application that is not evaluated yet, for
+// errors. Another machine may be evaluating it: then there is none.
+func (m *Machine) appPos(v *Value) (pos ast.Pos) {
+	k := atomic.LoadUint32(&v.kind)
+	if k != kindApply || !atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+		return m.determinePos(v, ast.NoPos)
+	}
+	pos = m.determinePos(*(**Value)(v.p), ast.NoPos)
+	m.putBack(v, k)
+	return pos
 }
 
 // waitsFor follows from machine to machine what each waits for; e.waitMu is held.

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -105,8 +106,8 @@ func (w *jsonWriter) text(s string, ctx Context) {
 	var bad int
 	w.b, bad = AppendJSONString(w.b, s)
 	if bad >= 0 {
-		w.m.Fail(diag.Eval, ast.NoPos, "JSON serialization error: [json.exception.type_error.316] invalid UTF-8 byte at index %d: 0x%02X",
-			Plain(strconv.Itoa(bad)), s[bad])
+		w.m.Fail(diag.Eval, ast.NoPos, "JSON serialization error: [json.exception.type_error.316] invalid UTF-8 byte at index %s: %s",
+			Plain(strconv.Itoa(bad)), Plain(fmt.Sprintf("0x%02X", s[bad])))
 	}
 }
 

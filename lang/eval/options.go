@@ -171,8 +171,10 @@ type BuiltinDef struct {
 	// Fn is called with as many arguments as Args has; they are unforced. The
 	// slice args must not be kept.
 	Fn func(m *Machine, pos ast.Pos, args []*Value) Value
-	// Value computes a constant, on first use.
+	// Value computes a constant, on first use, or, if Eager, beforehand: then
+	// the compiler sees it.
 	Value func(m *Machine) Value
+	Eager bool
 }
 
 var noHash hash.Hash

@@ -92,7 +92,7 @@ func (p *printer) print(v *Value, depth int) {
 	m := p.m
 	m.Check()
 	if depth > m.E.opts.MaxCallDepth {
-		m.overflow(m.determinePos(v, ast.NoPos))
+		m.overflow(m.appPos(v))
 	}
 	if p.o.Errors == ThrowErrors || p.o.Errors == ThrowTopLevel && depth == 0 && (!p.o.Force || v.Forced()) || !p.o.Force && v.Forced() {
 		p.value(v, depth)
@@ -119,7 +119,7 @@ func (p *printer) print(v *Value, depth int) {
 func (p *printer) value(v *Value, depth int) {
 	m := p.m
 	if p.o.Force {
-		m.Force(v, m.determinePos(v, ast.NoPos))
+		m.ForceOwn(v)
 	}
 	m.enter(ast.NoPos)
 	switch v.Kind() {
@@ -209,7 +209,7 @@ func (p *printer) space(pretty bool) {
 
 // nested tells whether a single element makes its container take several lines.
 func (p *printer) nested(v *Value) bool {
-	p.m.Force(v, p.m.determinePos(v, ast.NoPos))
+	p.m.ForceOwn(v)
 	return v.Kind() == KindList || v.Kind() == KindAttrs
 }
 
@@ -340,7 +340,7 @@ func (a *ambiguous) print(v *Value, depth int) {
 	m := a.m
 	m.Check()
 	if depth > m.E.opts.MaxCallDepth {
-		m.overflow(m.determinePos(v, ast.NoPos))
+		m.overflow(m.appPos(v))
 	}
 	switch v.Kind() {
 	case KindInt:
@@ -359,7 +359,7 @@ func (a *ambiguous) print(v *Value, depth int) {
 		}
 		a.str("{ ")
 		for x := range v.Attrs().Sorted(m) {
-			a.str(m.E.Symbols.Name(x.Name))
+			a.str(QuoteIdentifier(m.E.Symbols.Name(x.Name)))
 			a.str(" = ")
 			a.print(x.Value, depth+1)
 			a.str("; ")
@@ -482,4 +482,15 @@ func QuoteName(s string) string {
 		}
 	}
 	return s
+}
+
+// QuoteIdentifier is QuoteName as the reference's older printers have it: a
+// name must begin with a letter or underscore.
+func QuoteIdentifier(s string) string {
+	if s != "" {
+		if c := s[0]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_') {
+			return QuoteString(s)
+		}
+	}
+	return QuoteName(s)
 }
