@@ -176,7 +176,7 @@ func testTree(t *testing.T, s store.API) {
 	checkArchive(t, s, p)
 	fi := must(s.Tree().Lstat(p.String() + "/bin/run"))(t)
 	equal(t, "mode", fs.FileMode(0o555), fi.Mode())
-	equal(t, "link", "../a", must(s.Tree().Readlink(p.String() + "/bin/link"))(t))
+	equal(t, "link", "../a", must(s.Tree().Readlink(p.String()+"/bin/link"))(t))
 
 	o.Expect = h
 	equal(t, "expected", p, must(s.AddTree("tree", nar.OS(), dir, o))(t))
@@ -266,11 +266,13 @@ func testBadNAR(t *testing.T, s store.API) {
 		archive []byte
 		change  func(*store.PathInfo)
 	}{
-		"short":     {archive[:len(archive)-8], func(*store.PathInfo) {}},
-		"empty":     {nil, func(*store.PathInfo) {}},
-		"hash":      {archive, func(i *store.PathInfo) { i.NarHash = hash.SumString(s.Scheme().Hash, "") }},
-		"address":   {archive, func(i *store.PathInfo) { i.CA.Hash = hash.SumString(s.Scheme().Hash, "") }},
-		"reference": {archive, func(i *store.PathInfo) { i.CA, i.References = storepath.ContentAddress{}, []storepath.Path{somePath(t)} }},
+		"short":   {archive[:len(archive)-8], func(*store.PathInfo) {}},
+		"empty":   {nil, func(*store.PathInfo) {}},
+		"hash":    {archive, func(i *store.PathInfo) { i.NarHash = hash.SumString(s.Scheme().Hash, "") }},
+		"address": {archive, func(i *store.PathInfo) { i.CA.Hash = hash.SumString(s.Scheme().Hash, "") }},
+		"reference": {archive, func(i *store.PathInfo) {
+			i.CA, i.References = storepath.ContentAddress{}, []storepath.Path{somePath(t)}
+		}},
 	} {
 		bad := *info
 		c.change(&bad)
