@@ -77,7 +77,7 @@ func pathBuiltin(m *machine, pos ast.Pos, args []*value) value {
 		case "sha256":
 			r.hash = hashAllowEmpty(m, m.ForceStringNoCtx(a.Value, a.Pos, "while evaluating the `sha256` attribute passed to builtins.path"), hash.SHA256)
 		default:
-			m.Fail(diag.Eval, a.Pos, "unsupported argument '%s' to 'builtins.path'", name)
+			m.Fail(diag.Eval, a.Pos, "unsupported argument '%s' to 'builtins.path'", eval.QuoteName(name))
 		}
 	}
 	if r.path == "" {

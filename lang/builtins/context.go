@@ -126,7 +126,7 @@ func appendContext(m *machine, pos ast.Pos, args []*value) value {
 		if v, at, ok := lookup(m, info, "allOutputs"); ok {
 			if m.ForceBool(v, at, "while evaluating the `allOutputs` attribute of a string context") {
 				if !p.IsDerivation() {
-					m.Fail(diag.Eval, a.Pos, "tried to add all-outputs context of %s, which is not a derivation, to a string", name)
+					m.Fail(diag.Eval, a.Pos, "tried to add all-outputs context of %s, which is not a derivation, to a string", eval.QuoteName(name))
 				}
 				elems = append(elems, eval.ContextElem{Kind: eval.ContextAll, Path: p})
 			}
@@ -134,7 +134,7 @@ func appendContext(m *machine, pos ast.Pos, args []*value) value {
 		if v, at, ok := info.Find(m.E.Sym.Outputs); ok {
 			outputs := m.ForceList(v, at, "while evaluating the `outputs` attribute of a string context")
 			if len(outputs) > 0 && !p.IsDerivation() {
-				m.Fail(diag.Eval, a.Pos, "tried to add derivation output context of %s, which is not a derivation, to a string", name)
+				m.Fail(diag.Eval, a.Pos, "tried to add derivation output context of %s, which is not a derivation, to a string", eval.QuoteName(name))
 			}
 			for _, e := range outputs {
 				out := m.ForceStringNoCtx(e, at, "while evaluating an output name within a string context")

@@ -130,6 +130,9 @@ func (b *drvBuilder) attribute(a eval.Attr) {
 	s := b.coerce(v, "")
 	if a.Name == sym.json {
 		warnf(m, "In derivation '%s': setting structured attributes via '__json' is deprecated, and may be disallowed in future versions of Nix. Set '__structuredAttrs = true' instead.", d.Name)
+		if err := decodeJSON(s, discardJSON{}); err != nil {
+			m.Fail(diag.Eval, ast.NoPos, "cannot process __json attribute: %s", eval.Plain(err.Error()))
+		}
 		text, err := derivation.AppendCanonicalJSON(nil, []byte(s))
 		if err != nil {
 			m.FailErr(ast.NoPos, err)

@@ -243,7 +243,7 @@ func (t *table) fetchMercurial(m *machine, pos ast.Pos, args []*value) value {
 			case "name":
 				attrs["name"] = m.ForceStringNoCtx(a.Value, a.Pos, "while evaluating the `name` attribute passed to builtins.fetchMercurial")
 			default:
-				m.Fail(diag.Eval, a.Pos, "unsupported argument '%s' to 'fetchMercurial'", name)
+				m.Fail(diag.Eval, a.Pos, "unsupported argument '%s' to 'fetchMercurial'", eval.QuoteName(name))
 			}
 		}
 		if u == "" {

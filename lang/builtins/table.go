@@ -106,9 +106,9 @@ func All() []eval.BuiltinDef {
 	return all
 }
 
-// constant makes a builtin that is a value.
+// constant makes a builtin that is a value known from the beginning.
 func constant(name string, global bool, doc, example string, f func(m *machine) value) eval.BuiltinDef {
-	return eval.BuiltinDef{Name: name, Global: global, Doc: doc, Example: example, Value: f}
+	return eval.BuiltinDef{Name: name, Global: global, Doc: doc, Example: example, Value: f, Eager: true}
 }
 
 func typeTable() []eval.BuiltinDef {

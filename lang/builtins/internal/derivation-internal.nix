@@ -1,4 +1,5 @@
 /**
+  derivation :: set -> set
   What the name `derivation` stands for: a lazy set around the builtin
   `derivationStrict`, which does the work.
 
@@ -21,28 +22,27 @@
   No attribute is computed before it is needed: to look at `meta` or `name` of
   a package builds no derivation. All sets share one call of the builtin.
 
-  Errors show lines of this file, so its lines have to stay where they are:
-  a trace says where `derivationStrict` was called, and from which attribute
-  of the result that came about.
+  Errors show lines of this file, so its lines have to stay where they are: a
+  trace says where `derivationStrict` was called, and from which attribute of
+  the result that came about. Between those calls and the line that asked for
+  the attribute there is nothing else to see.
 */
-
-
-
 drvAttrs@{
   outputs ? [ "out" ],
   ...
 }:
+
 let
 
   strict = derivationStrict drvAttrs;
 
-  # What the sets of all outputs have in common.
+  # shared by the sets of all outputs
   commonAttrs =
     drvAttrs
     // builtins.listToAttrs outputsList
     // {
-      inherit drvAttrs;
       all = map (output: output.value) outputsList;
+      inherit drvAttrs;
     };
   forOutput = outputName: {
     name = outputName;
@@ -53,6 +53,8 @@ let
       inherit outputName;
     };
   };
+
   outputsList = map forOutput outputs;
+
 in
 (builtins.head outputsList).value
