@@ -61,16 +61,26 @@ func (b *build) takeOutputs(dir string) error {
 		if err := b.finish(o, rewrites); err != nil {
 			return err
 		}
-		if err := b.place(o); err != nil {
-			return err
-		}
 		infos[o.name] = o.info
+		// What is named by its contents stays even if it is not what was wanted.
+		if b.mode == Check || !o.info.CA.IsZero() {
+			if err := b.place(o); err != nil {
+				return err
+			}
+		}
 	}
 	if err := b.checkOutputs(infos); err != nil {
 		return err
 	}
 	if b.mode == Check {
 		return nil
+	}
+	for _, o := range sorted {
+		if o.info.CA.IsZero() {
+			if err := b.place(o); err != nil {
+				return err
+			}
+		}
 	}
 	all := make([]store.PathInfo, 0, len(infos))
 	for _, name := range sortedNames(infos) {

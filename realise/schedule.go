@@ -13,16 +13,12 @@ import (
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
-// Realise makes the targets valid. The results are in the order of the
+// Realise makes the targets valid; mode says what to do if they are already.
+// The results are in the order of the
 // targets; the error is that of the one target that failed, or a *ManyFailed,
 // or says what kept everything from starting. With an error some results may
 // be missing their outputs.
-func (r *Realiser) Realise(ctx context.Context, targets []Target) ([]Result, error) {
-	return r.RealiseMode(ctx, targets, Normal)
-}
-
-// RealiseMode is Realise with outputs that are valid treated as mode says.
-func (r *Realiser) RealiseMode(ctx context.Context, targets []Target, mode Mode) ([]Result, error) {
+func (r *Realiser) Realise(ctx context.Context, targets []Target, mode Mode) ([]Result, error) {
 	g := r.newGraph(mode)
 	results := make([]Result, len(targets))
 	tasks := make([][]*task, len(targets)) // that each target waits for
