@@ -39,10 +39,12 @@ type scanner struct {
 	pipes   bool
 
 	base ast.Pos
-	// lastStart is where the last token began; endPos is where the reference
+	// lastStart is where the last token began, beforePath where the one
+	// before the last piece of a path did; endPos is where the reference
 	// thinks the text ends once it does.
-	lastStart int
-	endPos    int
+	lastStart  int
+	beforePath int
+	endPos     int
 	// err is set when a token of type tError has been returned.
 	err *diag.Error
 
@@ -289,6 +291,7 @@ func pathEnd(text string, i int) int {
 
 // emitPath emits a piece of a path and enters the mode that its end calls for.
 func (s *scanner) emitPath(t *lexer.Token, typ lexer.TokenType, start, end int) {
+	s.beforePath = s.lastStart
 	s.emitText(t, typ, start, end)
 	if s.text[end-1] == '/' {
 		s.push(modePathSlash)
@@ -331,12 +334,14 @@ func (s *scanner) scanPath(t *lexer.Token) {
 		return
 	}
 	s.pop()
+	at = s.lastStart
 	if start >= len(text) {
 		// The reference steps back over the last token here, and later
 		// reports the end of the text there.
 		s.endPos = s.lastStart
+		at = s.beforePath
 	}
-	s.emit(t, tPathEnd, s.lastStart, start)
+	s.emit(t, tPathEnd, at, start)
 }
 
 // scanSymbol reads a token that does not begin with a letter.
