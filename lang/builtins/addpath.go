@@ -8,6 +8,7 @@ import (
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/store/hash"
+	"github.com/seed192a40f6/glang/store/nar"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -115,9 +116,6 @@ func (r *pathRequest) add(m *machine, pos ast.Pos) storepath.Path {
 			}
 		}
 	}
-	if o.Paths == nil {
-		m.Fail(diag.Eval, ast.NoPos, "cannot copy '%s' to the store: this evaluator has none", m.E.DisplayPath(r.path))
-	}
 	real, err := m.E.ResolveSymlinks(r.path, false)
 	if err != nil {
 		fileFail(m, r.path, err)
@@ -134,7 +132,12 @@ func (r *pathRequest) add(m *machine, pos ast.Pos) storepath.Path {
 			return m.ForceBool(&v, pos, "while evaluating the return value of the path filter function")
 		}
 	}
-	got, err := o.Paths.AddPath(m.Context(), req)
+	var got storepath.Path
+	if o.Paths != nil {
+		got, err = o.Paths.AddPath(m.Context(), req)
+	} else {
+		got, err = computePath(o.Scheme, req)
+	}
 	if err != nil {
 		fileFail(m, real, err)
 	}
@@ -142,6 +145,24 @@ func (r *pathRequest) add(m *machine, pos ast.Pos) storepath.Path {
 		m.Fail(diag.Eval, pos, "store path mismatch in (possibly filtered) path added from '%s'", m.E.DisplayPath(r.path))
 	}
 	return got
+}
+
+// computePath is where a tree would lie in a store.
+func computePath(scheme storepath.Scheme, req eval.AddPath) (storepath.Path, error) {
+	var h hash.Hash
+	var err error
+	if req.Method == storepath.Flat {
+		var b []byte
+		if b, err = req.Files.ReadFile(req.Path); err == nil {
+			h = hash.Sum(req.Algo, b)
+		}
+	} else {
+		h, _, err = nar.HashTree(req.Algo, req.Files, req.Path, req.Filter)
+	}
+	if err != nil {
+		return storepath.Path{}, err
+	}
+	return scheme.FixedOutputPath(req.Name, req.Method, h, nil, false)
 }
 
 func storePath(m *machine, pos ast.Pos, args []*value) value {
