@@ -10,6 +10,7 @@ import (
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/lang/parser"
+	"github.com/seed192a40f6/glang/stdlib"
 )
 
 // EvalConfig is what an evaluator needs besides a session.
@@ -55,7 +56,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 			ShortPaths:    severity(set, "lint-short-path-literals"),
 		},
 		Home:     home,
-		Overlays: builtins.Overlays(),
+		Overlays: overlays(),
 		Realiser: cfg.Realiser,
 		Fetcher:  cfg.Fetcher,
 		Scheme:   s.Scheme,
@@ -71,7 +72,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		AllowImportFromDerivation: set.Bool("allow-import-from-derivation"),
 		TraceImportFromDerivation: set.Bool("trace-import-from-derivation"),
 		TraceVerbose:              set.Bool("trace-verbose"),
-		AbortOnWarn:               set.Bool("abort-on-warn"),
+		AbortOnWarn:               set.Bool("abort-on-warn") || truth(s.Env.Get("NIX_ABORT_ON_WARN")),
 		ShowTrace:                 set.Bool("show-trace"),
 		Getenv:                    s.Env.Get,
 		Trace:                     cfg.Trace,
@@ -81,9 +82,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 	if set.Bool("warn-short-path-literals") && opts.Parser.ShortPaths == parser.Ignore {
 		opts.Parser.ShortPaths = parser.Warn
 	}
-	if !s.Dummy {
-		opts.Paths = NewPathAdder(s)
-	}
+	opts.Paths = NewPathAdder(s)
 	if s.Store != nil && s.Store.RealDir() != s.Scheme.Dir {
 		opts.Files = storeFiles{s.Store}
 	}
@@ -93,6 +92,14 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 	}
 	return e, nil
 }
+
+// overlays are the trees that come with the program: those of the builtins,
+// and <std>.
+func overlays() []eval.Overlay {
+	return append(builtins.Overlays(), eval.Overlay{Dir: "/\x01std", FS: stdlib.FS, Display: "<std", Suffix: ">", Search: "std"})
+}
+
+func truth(v string) bool { return v == "1" || v == "true" || v == "yes" }
 
 func severity(s *Settings, name string) parser.Severity {
 	switch s.Get(name) {

@@ -5,6 +5,7 @@ import "github.com/spf13/cobra"
 // verbs lists the subcommands; one file each defines one.
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
-		a.configCommand(), a.hashCommand(),
+		a.configCommand(), a.hashCommand(), a.evalCommand(), a.buildCommand(), a.logCommand(), a.storeCommand(), a.narCommand(), a.keyCommand(),
+		a.fmtCommand(), a.lspCommand(),
 	}
 }

@@ -66,6 +66,10 @@ func tool(name string) func(*app, []string) error {
 	switch name {
 	case "nix-instantiate":
 		return nixInstantiate
+	case "nix-build":
+		return nixBuild
+	case "nix-store":
+		return nixStore
 	case "nix-hash":
 		return nixHash
 	}

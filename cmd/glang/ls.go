@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed192a40f6/glang/store/nar"
+)
+
+// lister prints what is in a tree, for store ls and nar ls.
+type lister struct {
+	app                                  *app
+	asJSON, recursive, long, directories bool
+}
+
+func (l *lister) flags(f *flagSet) {
+	f.boolean(&l.asJSON, "json", "print JSON")
+	f.boolean(&l.recursive, "recursive,R", "list what is in folders too")
+	f.boolean(&l.long, "long,l", "show types and sizes")
+	f.boolean(&l.directories, "directory,d", "show folders instead of what is in them")
+}
+
+func (l *lister) list(t nar.Tree, name string) error {
+	if l.asJSON {
+		if l.directories {
+			return usagef("'--directory' is useless with '--json'")
+		}
+		n, err := nar.ListTree(t, name, l.recursive)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(n)
+		if err != nil {
+			return err
+		}
+		l.app.println(string(text))
+		return nil
+	}
+	fi, err := t.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if fi.IsDir() && !l.directories {
+		return l.dir(t, name, ".")
+	}
+	shown := path.Base(name)
+	if fi.IsDir() {
+		shown = "."
+	}
+	return l.entry(t, name, shown, fi)
+}
+
+func (l *lister) dir(t nar.Tree, name, shown string) error {
+	entries, err := t.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, e := range entries {
+		fi, err := t.Lstat(name + "/" + e.Name())
+		if err != nil {
+			return err
+		}
+		if err := l.entry(t, name+"/"+e.Name(), shown+"/"+e.Name(), fi); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lister) entry(t nar.Tree, name, shown string, fi fs.FileInfo) error {
+	if l.long {
+		mode, size := "dr-xr-xr-x", int64(0)
+		switch {
+		case fi.Mode()&fs.ModeSymlink != 0:
+			mode = "lrwxrwxrwx"
+		case fi.Mode().IsRegular():
+			mode, size = "-r--r--r--", fi.Size()
+			if fi.Mode()&0o100 != 0 {
+				mode = "-r-xr-xr-x"
+			}
+		}
+		l.app.printf("%s %20d %s", mode, size, shown)
+		if fi.Mode()&fs.ModeSymlink != 0 {
+			target, err := t.Readlink(name)
+			if err != nil {
+				return err
+			}
+			l.app.print(" -> ", target)
+		}
+		l.app.println()
+	} else {
+		l.app.println(shown)
+	}
+	if l.recursive && fi.IsDir() {
+		return l.dir(t, name, shown)
+	}
+	return nil
+}
+
+// copyOut copies to standard output.
+func (a *app) copyOut(r io.Reader) error {
+	_, err := io.Copy(a.stdout, r)
+	return err
+}
+
+func (a *app) narCommand() *cobra.Command {
+	return a.family(groupUtility, "nar", "make archives and look into them", a.narDump(), a.narLs(), a.narCat())
+}
+
+func (a *app) narDump() *cobra.Command {
+	c := a.command("", "pack PATH", "write the archive of a path to standard output", "", func(f *flagSet) func() error {
+		return func() error {
+			if len(f.args) != 1 {
+				return usagef("one path expected")
+			}
+			return nar.Dump(a.stdout, f.args[0], nil)
+		}
+	})
+	c.Aliases = []string{"dump-path"}
+	return c
+}
+
+// unpacked restores an archive to a scratch folder, for nar ls and nar cat.
+func unpacked(file string, use func(t nar.Tree, root string) error) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return sysError("opening NAR file", file, err)
+	}
+	defer in.Close()
+	dir, err := os.MkdirTemp("", "glang-nar-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := nar.Restore(in, dir+"/nar"); err != nil {
+		return err
+	}
+	return use(nar.OS(), dir+"/nar")
+}
+
+func (a *app) narLs() *cobra.Command {
+	return a.command("", "ls FILE PATH", "list what is in an archive", "", func(f *flagSet) func() error {
+		l := &lister{app: a}
+		l.flags(f)
+		return func() error {
+			if len(f.args) != 2 {
+				return usagef("a file and a path expected")
+			}
+			return unpacked(f.args[0], func(t nar.Tree, root string) error {
+				return l.list(t, path.Join(root, path.Clean("/"+f.args[1])))
+			})
+		}
+	})
+}
+
+func (a *app) narCat() *cobra.Command {
+	return a.command("", "cat FILE PATH", "print a file in an archive", "", func(f *flagSet) func() error {
+		return func() error {
+			if len(f.args) != 2 {
+				return usagef("a file and a path expected")
+			}
+			return unpacked(f.args[0], func(t nar.Tree, root string) error {
+				return a.catTree(t, path.Join(root, path.Clean("/"+f.args[1])), f.args[1])
+			})
+		}
+	})
+}
