@@ -70,7 +70,7 @@ func builder(commands []string) int {
 			slices.Sort(env)
 			err = os.WriteFile(f[1], []byte(strings.Join(env, "\n")+"\n"), 0o644)
 		case "sleep":
-			select {}
+			time.Sleep(time.Hour)
 		case "exit":
 			n, _ := strconv.Atoi(f[1])
 			return n
@@ -116,7 +116,9 @@ func newBench(t *testing.T) *bench {
 		}
 		t.Skip(err)
 	}
-	cfg := store.Config{Scheme: storepath.Nix("/nix/store"), NoFsyncMetadata: true}.Chroot(t.TempDir())
+	dir := t.TempDir()
+	t.Cleanup(func() { _ = store.DeleteTree(dir) }) // an ordinary user's read-only directories
+	cfg := store.Config{Scheme: storepath.Nix("/nix/store"), NoFsyncMetadata: true}.Chroot(dir)
 	s, err := store.Open(cfg)
 	if err == nil {
 		err = s.Start()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -85,7 +86,7 @@ func builder(what string) int {
 		}
 		fmt.Println("started", p.Pid > 1)
 	case "sleep":
-		select {}
+		time.Sleep(time.Hour)
 	case "killself":
 		syscall.Kill(1, syscall.SIGTERM)
 		return 7
