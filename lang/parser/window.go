@@ -144,6 +144,9 @@ func (l *tokenLexer) Next() (lexer.Token, error) {
 	if t.Type == tError {
 		return t, errors.New(l.s.err.Error())
 	}
+	if t.Type == tPathEnd { // it has no text; its position is the reference's
+		t.Pos.Offset = t.Pos.Column
+	}
 	t.Value = l.s.text[t.Pos.Offset:max(t.Pos.Offset, t.Pos.Column)]
 	t.Pos = lexer.Position{Filename: l.filename, Offset: t.Pos.Offset}
 	return t, nil
