@@ -294,8 +294,8 @@ func (e *CycleError) Error() string {
 
 // TopoSort sorts paths so that each comes before those it refers to; the order
 // is that of the reference. Paths that are not valid have no references.
-func (s *Store) TopoSort(paths []storepath.Path) ([]storepath.Path, error) {
-	return topoSort(s.scheme, sortedPaths(paths), func(p storepath.Path) ([]storepath.Path, error) {
+func TopoSort(s API, paths []storepath.Path) ([]storepath.Path, error) {
+	return topoSort(s.Scheme(), sortedPaths(paths), func(p storepath.Path) ([]storepath.Path, error) {
 		info, err := s.PathInfo(p)
 		if errors.Is(err, ErrNotValid) {
 			return nil, nil
@@ -306,6 +306,9 @@ func (s *Store) TopoSort(paths []storepath.Path) ([]storepath.Path, error) {
 		return info.References, nil
 	})
 }
+
+// TopoSort is [TopoSort] for paths of this store.
+func (s *Store) TopoSort(paths []storepath.Path) ([]storepath.Path, error) { return TopoSort(s, paths) }
 
 // topoSort wants its items sorted and unique.
 func topoSort(scheme storepath.Scheme, items []storepath.Path, refs func(storepath.Path) ([]storepath.Path, error)) ([]storepath.Path, error) {
