@@ -1,0 +1,250 @@
+// Bench compares two commands that take nix-instantiate's arguments, glang's
+// and the reference's, on the expressions of tests/bench and on nixpkgs.
+//
+//	go run ./internal/bench -reference 'DIR/nix nix-instantiate' -reference-floor 'DIR/nix true' \
+//	    -nixpkgs DIR -system FILE -all FILE -names FILE
+//
+// The two run in turn, -n times each. A row gives the medians: wall and CPU
+// time (user and system) in seconds, peak memory in MB, and the ratio of
+// glang's to the reference's. Where the reference needs a wrapper, the time
+// that -reference-floor takes is taken off its own.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type work struct {
+	name string
+	args []string // for both
+	own  []string // for glang alone, before the others
+	// first runs glang once more before the measurement, to fill the cache.
+	warm bool
+}
+
+type sample struct {
+	wall, cpu float64 // seconds
+	rss       float64 // MB
+}
+
+func main() {
+	glang := flag.String("glang", "", "the command under test; empty builds it")
+	reference := flag.String("reference", "", "the command to compare with; empty measures glang alone")
+	floor := flag.String("reference-floor", "", "a command that does nothing in the reference's wrapper")
+	nixpkgs := flag.String("nixpkgs", "", "a tree of nixpkgs")
+	system := flag.String("system", "", "the configuration of a NixOS system")
+	all := flag.String("all", "", "an expression over all top-level names, with arguments tree and list")
+	names := flag.String("names", "", "the list for -all")
+	exprs := flag.String("exprs", "tests/bench", "a folder of expressions")
+	only := flag.String("only", "", "run what matches this regular expression")
+	n := flag.Int("n", 5, "runs of each")
+	flag.Parse()
+	if err := run(*glang, *reference, *floor, *nixpkgs, *system, *all, *names, *exprs, *only, *n); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(glang, reference, floor, nixpkgs, system, all, names, exprs, only string, n int) error {
+	if glang == "" {
+		dir, err := os.MkdirTemp("", "bench")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		glang = filepath.Join(dir, "glang")
+		build := exec.Command("go", "build", "-o", glang, "./cmd/glang")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("building glang: %w", err)
+		}
+		glang += " nix-instantiate"
+	}
+	match, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	ws, err := workloads(nixpkgs, system, all, names, exprs)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, %d cores, median of %d\n\n", runtime.Version(), runtime.NumCPU(), n)
+	fmt.Println("| work | wall s | reference | ratio | CPU s | reference | ratio | MB | reference | ratio |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	for _, w := range ws {
+		if match.MatchString(w.name) {
+			if err := measure(w, glang, reference, floor, n); err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func workloads(nixpkgs, system, all, names, exprs string) ([]work, error) {
+	noCache := []string{"--no-eval-cache"}
+	ws := []work{{name: "start: 1", args: []string{"--eval", "-E", "1"}, own: noCache}}
+	files, err := filepath.Glob(filepath.Join(exprs, "*.expr"))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			return nil, err
+		}
+		ws = append(ws, work{name: strings.TrimSuffix(filepath.Base(f), ".expr"), args: []string{"--eval", "--strict", abs}, own: noCache})
+	}
+	if nixpkgs == "" {
+		return ws, nil
+	}
+	tree, err := filepath.Abs(nixpkgs)
+	if err != nil {
+		return nil, err
+	}
+	eval := func(name, expr string) work {
+		return work{name: name, args: []string{"--eval", "--readonly-mode", "-E", expr}, own: noCache}
+	}
+	hello := fmt.Sprintf("(import %s { }).hello.drvPath", tree)
+	again := eval("hello.drvPath again", hello)
+	again.own, again.warm = nil, true
+	ws = append(ws, eval("hello.drvPath", hello), again,
+		eval("firefox.drvPath", fmt.Sprintf("(import %s { }).firefox.drvPath", tree)),
+		eval("import of all files", importAll(tree)))
+	if system != "" {
+		abs, err := filepath.Abs(system)
+		if err != nil {
+			return nil, err
+		}
+		ws = append(ws, eval("NixOS system.drvPath", fmt.Sprintf("(import %s/nixos { configuration = %s; }).system.drvPath", tree, abs)))
+	}
+	if all != "" && names != "" {
+		list, err := filepath.Abs(names)
+		if err != nil {
+			return nil, err
+		}
+		file, err := filepath.Abs(all)
+		if err != nil {
+			return nil, err
+		}
+		ws = append(ws, work{name: "all top-level names", own: noCache,
+			args: []string{"--eval", "--readonly-mode", "--strict", "--json", file, "--arg", "tree", tree, "--arg", "list", list}})
+	}
+	return ws, nil
+}
+
+// importAll imports each file of a tree under seq, without those that do not
+// parse; what a file evaluates to is seldom more than a function.
+func importAll(tree string) string {
+	var b strings.Builder
+	b.WriteString("builtins.foldl' (n: f: builtins.seq (builtins.tryEval (import f)).success (n + 1)) 0 [\n")
+	_ = filepath.WalkDir(tree, func(p string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(p, ".nix") && !unparsable(p) {
+			fmt.Fprintf(&b, "(/. + %q)\n", p)
+		}
+		return nil
+	})
+	b.WriteString("]")
+	// As a file: the list is longer than a command line may be.
+	f, err := os.CreateTemp("", "import-all-*.nix")
+	if err != nil {
+		return "1"
+	}
+	defer f.Close()
+	if _, err := f.WriteString(b.String()); err != nil {
+		return "1"
+	}
+	return "import " + f.Name()
+}
+
+// unparsable are the files of the nixpkgs of October 2020 that no parser accepts.
+func unparsable(p string) bool {
+	return strings.HasSuffix(p, "androidenv/generated/addons.nix") || strings.HasSuffix(p, "ncdns/fix-tpl-path.nix")
+}
+
+func measure(w work, glang, reference, floor string, n int) error {
+	own := append(slices.Clone(w.own), w.args...)
+	if w.warm {
+		if _, err := once(glang, own); err != nil {
+			return err
+		}
+	}
+	var a, b []sample
+	for range n {
+		s, err := once(glang, own)
+		if err != nil {
+			return err
+		}
+		a = append(a, s)
+		if reference == "" {
+			continue
+		}
+		if s, err = once(reference, w.args); err != nil {
+			return err
+		}
+		if floor != "" {
+			f, err := once(floor, nil)
+			if err != nil {
+				return err
+			}
+			s.wall = max(s.wall-f.wall, 0.0001)
+			s.cpu = max(s.cpu-f.cpu, 0.0001)
+		}
+		b = append(b, s)
+	}
+	x := median(a)
+	if reference == "" {
+		fmt.Printf("| %s | %.3f | | | %.3f | | | %.0f | | |\n", w.name, x.wall, x.cpu, x.rss)
+		return nil
+	}
+	y := median(b)
+	fmt.Printf("| %s | %.3f | %.3f | **%.2f** | %.3f | %.3f | %.2f | %.0f | %.0f | %.2f |\n",
+		w.name, x.wall, y.wall, x.wall/y.wall, x.cpu, y.cpu, x.cpu/y.cpu, x.rss, y.rss, x.rss/y.rss)
+	return nil
+}
+
+// once runs a command whose words are separated by blanks.
+func once(command string, args []string) (sample, error) {
+	words := append(strings.Fields(command), args...)
+	cmd := exec.Command(words[0], words[1:]...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	start := time.Now()
+	err := cmd.Run()
+	wall := time.Since(start).Seconds()
+	if err != nil {
+		return sample{}, fmt.Errorf("%s: %w\n%s", command, err, errs.String())
+	}
+	s := sample{wall: wall, cpu: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()}
+	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.rss = float64(u.Maxrss) / 1024
+	}
+	return s, nil
+}
+
+func median(s []sample) sample {
+	pick := func(f func(sample) float64) float64 {
+		var xs []float64
+		for _, x := range s {
+			xs = append(xs, f(x))
+		}
+		slices.Sort(xs)
+		return xs[len(xs)/2]
+	}
+	return sample{
+		pick(func(s sample) float64 { return s.wall }),
+		pick(func(s sample) float64 { return s.cpu }),
+		pick(func(s sample) float64 { return s.rss }),
+	}
+}
