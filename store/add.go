@@ -262,7 +262,7 @@ func (s *Store) explainWrite(err error) error {
 // caller holds the lock of p and registers it next.
 func (s *Store) Install(tmp string, p storepath.Path) error {
 	real := s.RealPath(p)
-	if err := s.setAside(real); err != nil {
+	if _, err := s.discard(real, true); err != nil {
 		return err
 	}
 	if err := renameNew(tmp, real); err != nil {
@@ -289,31 +289,33 @@ func (s *Store) Install(tmp string, p storepath.Path) error {
 	return nil
 }
 
-// setAside deletes what an interrupted process left under the name of a path,
-// or, for a repair, what is to be replaced. A tree is renamed first, so that
-// nobody sees a part of it.
-func (s *Store) setAside(real string) error {
+// discard deletes what lies under the name of a path: garbage, what an
+// interrupted process left there, or what a repair replaces. A directory is
+// first renamed, so that nothing under the name of a path is ever a part of
+// what it was: that is what Rebuild relies on.
+func (s *Store) discard(real string, known bool) (freed int64, err error) {
 	fi, err := os.Lstat(real)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
+	}
+	if !known || !fi.IsDir() {
+		return deleteTree(real)
 	}
 	tmp, err := s.tempName()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if fi.IsDir() {
-		if err := os.Chmod(real, 0o755); err != nil {
-			return err
-		}
+	// moving a directory to another one changes its entry ".."
+	if err := os.Chmod(real, 0o755); err != nil {
+		return 0, err
 	}
 	if err := os.Rename(real, tmp); err != nil {
-		return fmt.Errorf("renaming \"%s\" to \"%s\": %w", real, tmp, bare(err))
+		return 0, fmt.Errorf("renaming \"%s\" to \"%s\": %w", real, tmp, bare(err))
 	}
-	_, err = deleteTree(tmp)
-	return err
+	return deleteTree(tmp)
 }
 
 // dumpBuffer is how large an archive may be to be kept in memory until it is

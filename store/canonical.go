@@ -107,7 +107,7 @@ func (c *canoniser) node(dir int, name, path string, depth int) error {
 		if isDir && depth == 0 && c.o.KeepRootWritable {
 			want = 0o755
 		}
-		if st.Mode&0o7777 != want || isDir {
+		if uint32(st.Mode)&0o7777 != want || isDir {
 			if err := chmodAt(dir, name, want); err != nil {
 				return fmt.Errorf("changing mode of \"%s\" to %o: %w", path, want, err)
 			}
@@ -170,14 +170,6 @@ func chmodAt(dir int, name string, mode uint32) error {
 		return unix.Fchmodat(dir, name, mode, 0)
 	}
 	return err
-}
-
-func setStoreTime(dir int, name, path string) error {
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: storeMtime}}
-	if err := unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("changing modification time of \"%s\": %w", path, err)
-	}
-	return nil
 }
 
 // xattrs removes extended attributes, and with them ACLs. There is no call

@@ -71,7 +71,7 @@ func (d *deleter) remove(dir int, name, path string, depth int) error {
 		}
 		return nil
 	}
-	f, err := openToEmpty(dir, name, path, st.Mode)
+	f, err := openToEmpty(dir, name, path, uint32(st.Mode))
 	if err != nil {
 		return err
 	}

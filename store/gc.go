@@ -438,7 +438,7 @@ func (c *collector) deleteObject(name string, known bool) error {
 	c.s.logf(LevelInfo, "deleting '%s'", full)
 	c.res.Paths = append(c.res.Paths, full)
 	real := filepath.Join(c.s.real, name)
-	freed, err := deleteTree(real)
+	freed, err := c.s.discard(real, known)
 	c.res.BytesFreed += freed
 	if err != nil {
 		what := "store path"

@@ -219,7 +219,7 @@ func (s *Store) openDB() error {
 	} else if version == 0 {
 		mode = dbCreate
 	}
-	db, err := openDatabase(filepath.Join(s.dbDir(), "db.sqlite"), mode, !s.cfg.NoWAL, !s.cfg.NoFsyncMetadata)
+	db, err := openDatabase(s.dbFile(), mode, !s.cfg.NoWAL, !s.cfg.NoFsyncMetadata)
 	if err != nil {
 		return s.explainDB(err)
 	}
@@ -237,24 +237,28 @@ func (s *Store) openDB() error {
 // initSchema makes what is missing of the tables, and records the version when
 // they stand: two processes may do so at the same time.
 func (s *Store) initSchema(db *database, create bool) error {
-	if create {
-		if err := db.script(schema); err != nil {
-			return err
-		}
-	}
-	if create || s.cfg.CADerivations {
-		if err := s.migrate(db); err != nil {
-			return err
-		}
-	}
 	if !create {
+		if s.cfg.CADerivations {
+			return s.migrate(db)
+		}
 		return nil
+	}
+	if err := s.initTables(db); err != nil {
+		return err
 	}
 	// A killed process leaves a database without the version: the next one
 	// starts over with the tables that exist.
 	return writeFileSynced(s.schemaFile(), []byte(strconv.Itoa(schemaVersion)), 0o666)
 }
 
+func (s *Store) initTables(db *database) error {
+	if err := db.script(schema); err != nil {
+		return err
+	}
+	return s.migrate(db)
+}
+
+// migrate adds the tables that features need.
 func (s *Store) migrate(db *database) error {
 	if err := db.script(migrationsTable); err != nil {
 		return err

@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -59,6 +61,24 @@ func setFileTime(f *os.File, t time.Time) error {
 	_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, f.Fd(), 0, uintptr(unsafe.Pointer(&ts[0])), 0, 0, 0)
 	if errno != 0 {
 		return errno
+	}
+	return nil
+}
+
+// changeTime is when a store object got its name, if that is known.
+func changeTime(fi fs.FileInfo) time.Time {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(int64(st.Ctim.Sec), int64(st.Ctim.Nsec))
+	}
+	return time.Time{}
+}
+
+// setStoreTime sets the modification time of a file, not following a symlink,
+// to that of store objects, and leaves the other.
+func setStoreTime(dir int, name, path string) error {
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: storeMtime}}
+	if err := unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("changing modification time of \"%s\": %w", path, err)
 	}
 	return nil
 }

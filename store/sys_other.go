@@ -4,7 +4,9 @@ package store
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,4 +30,22 @@ func renameNew(from, to string) error { return renameChecked(from, to) }
 func setFileTime(f *os.File, t time.Time) error {
 	tv := unix.NsecToTimeval(t.UnixNano())
 	return unix.Futimes(int(f.Fd()), []unix.Timeval{tv, tv})
+}
+
+// changeTime is when a store object got its name, if that is known.
+func changeTime(fi fs.FileInfo) time.Time {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(int64(st.Ctimespec.Sec), int64(st.Ctimespec.Nsec))
+	}
+	return time.Time{}
+}
+
+// setStoreTime sets the modification time of a file, not following a symlink,
+// to that of store objects.
+func setStoreTime(dir int, name, path string) error {
+	times := []unix.Timespec{{Sec: storeMtime}, {Sec: storeMtime}}
+	if err := unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("changing modification time of \"%s\": %w", path, err)
+	}
+	return nil
 }
