@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -103,6 +105,27 @@ func (l *lister) entry(t nar.Tree, name, shown string, fi fs.FileInfo) error {
 		return l.dir(t, name, shown)
 	}
 	return nil
+}
+
+// catTree prints a regular file of a tree; shown is its name for messages.
+func (a *app) catTree(t nar.Tree, name, shown string) error {
+	shown = "/" + strings.TrimPrefix(shown, "/")
+	fi, err := t.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("path '%s' does not exist", shown)
+	}
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() {
+		return fmt.Errorf("path '%s' is not a regular file", shown)
+	}
+	file, err := t.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return a.copyOut(file)
 }
 
 // copyOut copies to standard output.

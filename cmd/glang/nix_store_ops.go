@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/seed192a40f6/glang/local"
@@ -243,25 +240,6 @@ func (r *storeRun) readLog() error {
 	return nil
 }
 
-// registration is the text form of a path's registration.
-func registration(s *store.Store, p storepath.Path) (string, error) {
-	info, err := s.PathInfo(p)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	show := s.Scheme().Print
-	fmt.Fprintf(&b, "%s\n%s\n%d\n", show(p), info.NarHash.Base16(), info.NarSize)
-	if !info.Deriver.IsZero() {
-		b.WriteString(show(info.Deriver))
-	}
-	fmt.Fprintf(&b, "\n%d\n", len(info.References))
-	for _, q := range info.References {
-		b.WriteString(show(q) + "\n")
-	}
-	return b.String(), nil
-}
-
 func (r *storeRun) dumpDB() error {
 	if err := r.noFlags(); err != nil {
 		return err
@@ -274,16 +252,8 @@ func (r *storeRun) dumpDB() error {
 		if paths, err = r.store.AllValidPaths(); err != nil {
 			return err
 		}
-		paths = sorted(paths)
 	}
-	for _, p := range paths {
-		text, err := registration(r.store, p)
-		if err != nil {
-			return err
-		}
-		r.app.print(text)
-	}
-	return nil
+	return store.DumpRegistration(r.store, paths, r.app.stdout, true, true)
 }
 
 func (r *storeRun) loadDB() error {
@@ -293,7 +263,7 @@ func (r *storeRun) loadDB() error {
 	if err := r.noArgs(); err != nil {
 		return err
 	}
-	return r.register(true, true, false)
+	return r.store.LoadRegistration(r.app.stdin, store.RegistrationOptions{HashGiven: true, Reregister: true})
 }
 
 func (r *storeRun) registerValidity() error {
@@ -311,96 +281,7 @@ func (r *storeRun) registerValidity() error {
 	if err := r.noArgs(); err != nil {
 		return err
 	}
-	return r.register(again, hashed, true)
-}
-
-// register reads registrations from standard input and enters them.
-func (r *storeRun) register(again, hashed, canonicalise bool) error {
-	in := bufio.NewReader(r.app.stdin)
-	line := func() (string, error) {
-		s, err := in.ReadString('\n')
-		if err != nil {
-			return "", fmt.Errorf("the registration ends too early")
-		}
-		return strings.TrimSuffix(s, "\n"), nil
-	}
-	var infos []store.PathInfo
-	for {
-		first, err := in.ReadString('\n')
-		if errors.Is(err, io.EOF) && first == "" {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		var info store.PathInfo
-		if info.Path, err = r.scheme().Parse(strings.TrimSuffix(first, "\n")); err != nil {
-			return err
-		}
-		if hashed {
-			text, err := line()
-			if err != nil {
-				return err
-			}
-			if info.NarHash, err = hash.ParseAny(text, r.scheme().Hash); err != nil {
-				return err
-			}
-			if text, err = line(); err != nil {
-				return err
-			}
-			if info.NarSize, err = strconv.ParseInt(text, 10, 64); err != nil {
-				return errors.New("number expected")
-			}
-		}
-		deriver, err := line()
-		if err != nil {
-			return err
-		}
-		if deriver != "" {
-			if info.Deriver, err = r.scheme().Parse(deriver); err != nil {
-				return err
-			}
-		}
-		count, err := line()
-		if err != nil {
-			return err
-		}
-		n, err := strconv.Atoi(count)
-		if err != nil {
-			return errors.New("number expected")
-		}
-		for range n {
-			text, err := line()
-			if err != nil {
-				return err
-			}
-			ref, err := r.scheme().Parse(text)
-			if err != nil {
-				return err
-			}
-			info.References = append(info.References, ref)
-		}
-		if !again {
-			if ok, err := r.store.IsValid(info.Path); err != nil || ok {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-		}
-		if canonicalise {
-			if err := r.store.Canonicalise(r.store.RealPath(info.Path), store.CanonicalOptions{}); err != nil {
-				return err
-			}
-		}
-		if !hashed {
-			if info.NarHash, info.NarSize, err = nar.Hash(r.scheme().Hash, r.store.RealPath(info.Path), nil); err != nil {
-				return err
-			}
-		}
-		infos = append(infos, info)
-	}
-	return r.store.Register(infos)
+	return r.store.LoadRegistration(r.app.stdin, store.RegistrationOptions{HashGiven: hashed, Reregister: again, Canonicalise: true})
 }
 
 func (r *storeRun) checkValidity() error {
@@ -462,7 +343,7 @@ func (r *storeRun) export() error {
 	if err != nil {
 		return err
 	}
-	return local.Export(r.store, sorted(paths), r.app.stdout)
+	return store.Export(r.store, paths, r.app.stdout)
 }
 
 func (r *storeRun) importPaths() error {
@@ -472,7 +353,11 @@ func (r *storeRun) importPaths() error {
 	if err := r.noArgs(); err != nil {
 		return err
 	}
-	return local.Import(r.store, r.app.stdin, func(p storepath.Path) { r.app.println(r.show(p)) })
+	paths, err := store.Import(r.store, r.app.stdin)
+	for _, p := range paths {
+		r.app.println(r.show(p))
+	}
+	return err
 }
 
 func (r *storeRun) init() error {

@@ -147,21 +147,16 @@ func (r *storeRun) query() error {
 			return nil
 		})
 	case "tree":
-		done := map[storepath.Path]bool{}
-		for _, p := range paths {
-			if err := r.tree(p, "", "", done); err != nil {
-				return err
-			}
-		}
+		return store.WriteTree(r.store, paths, a.stdout)
 	case "graph", "graphml":
 		var roots []storepath.Path
 		if err := each(useOutput, func(p storepath.Path) error { roots = append(roots, p); return nil }); err != nil {
 			return err
 		}
 		if kind == "graph" {
-			return r.graph(roots)
+			return store.WriteDot(r.store, roots, a.stdout)
 		}
-		return r.graphML(roots)
+		return store.WriteGraphML(r.store, roots, a.stdout)
 	case "resolve":
 		for _, p := range paths {
 			a.println(r.show(p))
@@ -251,119 +246,4 @@ func (r *storeRun) deriver(p storepath.Path) (storepath.Path, error) {
 		return p, fmt.Errorf("deriver of path '%s' is not known", r.show(p))
 	}
 	return info.Deriver, nil
-}
-
-// tree prints what a path refers to, each path's own references once.
-func (r *storeRun) tree(p storepath.Path, first, rest string, done map[storepath.Path]bool) error {
-	if done[p] {
-		r.app.printf("%s%s [...]\n", first, r.show(p))
-		return nil
-	}
-	done[p] = true
-	r.app.printf("%s%s\n", first, r.show(p))
-	info, err := r.store.PathInfo(p)
-	if err != nil {
-		return err
-	}
-	// What others of the list depend on comes first: that keeps the tree flat.
-	refs, err := r.store.TopoSort(info.References)
-	if err != nil {
-		return err
-	}
-	slices.Reverse(refs)
-	for i, q := range refs {
-		conn, line := "├───", "│   "
-		if i == len(refs)-1 {
-			conn, line = "└───", "    "
-		}
-		if err := r.tree(q, rest+conn, rest+line, done); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// walk visits the closure of roots, smallest base name first.
-func (r *storeRun) walk(roots []storepath.Path, visit func(info *store.PathInfo)) error {
-	work := map[storepath.Path]bool{}
-	for _, p := range roots {
-		work[p] = true
-	}
-	done := map[storepath.Path]bool{}
-	for len(work) > 0 {
-		var p storepath.Path
-		for q := range work {
-			if p.IsZero() || storepath.Compare(q, p) < 0 {
-				p = q
-			}
-		}
-		delete(work, p)
-		if done[p] {
-			continue
-		}
-		done[p] = true
-		info, err := r.store.PathInfo(p)
-		if err != nil {
-			return err
-		}
-		visit(info)
-		for _, q := range info.References {
-			if q != p {
-				work[q] = true
-			}
-		}
-	}
-	return nil
-}
-
-// graph prints references for Graphviz.
-func (r *storeRun) graph(roots []storepath.Path) error {
-	colours := []string{"black", "red", "green", "blue", "magenta", "burlywood"}
-	n := 0
-	r.app.println("digraph G {")
-	err := r.walk(roots, func(info *store.PathInfo) {
-		r.app.printf("%q [label = %q, shape = box, style = filled, fillcolor = \"#ff0000\"];\n", info.Path.String(), info.Path.Name())
-		for _, q := range info.References {
-			if q != info.Path {
-				r.app.printf("%q -> %q [color = %q];\n", q.String(), info.Path.String(), colours[n%len(colours)])
-				n++
-			}
-		}
-	})
-	r.app.println("}")
-	return err
-}
-
-// graphML prints references as GraphML.
-func (r *storeRun) graphML(roots []storepath.Path) error {
-	a := r.app
-	a.print("<?xml version='1.0' encoding='utf-8'?>\n" +
-		"<graphml xmlns='http://graphml.graphdrawing.org/xmlns'\n" +
-		"    xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'\n" +
-		"    xsi:schemaLocation='http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd'>\n" +
-		"<key id='narSize' for='node' attr.name='narSize' attr.type='long'/>" +
-		"<key id='name' for='node' attr.name='name' attr.type='string'/>" +
-		"<key id='type' for='node' attr.name='type' attr.type='string'/>" +
-		"<graph id='G' edgedefault='directed'>\n")
-	err := r.walk(roots, func(info *store.PathInfo) {
-		name, kind := info.Path.Name(), "output-path"
-		for i := range len(name) {
-			if name[i] == '-' {
-				name = name[:i+1]
-				break
-			}
-		}
-		if info.Path.IsDerivation() {
-			kind = "derivation"
-		}
-		a.printf("  <node id=\"%s\">\n    <data key=\"narSize\">%d</data>\n    <data key=\"name\">%s</data>\n    <data key=\"type\">%s</data>\n  </node>\n",
-			info.Path, info.NarSize, name, kind)
-		for _, q := range info.References {
-			if q != info.Path {
-				a.printf("  <edge source=\"%s\" target=\"%s\"/>\n", info.Path, q)
-			}
-		}
-	})
-	a.print("</graph>\n</graphml>\n")
-	return err
 }

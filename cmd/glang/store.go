@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -103,19 +100,17 @@ func (a *app) storeInfo() *cobra.Command {
 	return c
 }
 
-// storeName splits a file name in the store, perhaps behind links.
-func (a *app) storeName(s storepath.Scheme, word string) (storepath.Path, string, error) {
-	if a.asNix {
-		if !filepath.IsAbs(word) {
-			return storepath.Path{}, "", fmt.Errorf("path '%s' is not in the Nix store", word)
-		}
-		return s.ToStorePath(path.Clean(word))
+// storeFile is the one file in the store that is named, perhaps behind links.
+func (a *app) storeFile(words []string) (*local.Session, string, error) {
+	if len(words) != 1 {
+		return nil, "", usagef("one path expected")
 	}
-	abs, err := a.followLinks(s, word)
-	if err != nil {
-		return storepath.Path{}, "", err
+	s, err := a.open()
+	if err != nil || a.asNix {
+		return s, words[0], err
 	}
-	return s.ToStorePath(abs)
+	name, err := a.followLinks(s.Scheme, words[0])
+	return s, name, err
 }
 
 func (a *app) storeLs() *cobra.Command {
@@ -124,24 +119,21 @@ func (a *app) storeLs() *cobra.Command {
 		a.storeFlag(f)
 		l.flags(f)
 		return func() error {
-			if len(f.args) != 1 {
-				return usagef("one path expected")
-			}
-			s, err := a.open()
+			s, name, err := a.storeFile(f.args)
 			if err != nil {
 				return err
 			}
-			p, rest, err := a.storeName(s.Scheme, f.args[0])
-			if err != nil {
-				return err
+			if !l.asJSON {
+				return store.List(s.API, name, store.ListOptions{Recursive: l.recursive, Long: l.long, Directory: l.directories}, a.stdout)
 			}
-			if ok, err := s.API.IsValid(p); err != nil || !ok {
-				if err == nil {
-					err = fmt.Errorf("path '%s' is not valid", s.Scheme.Print(p))
-				}
-				return err
+			if l.directories {
+				return usagef("'--directory' is useless with '--json'")
 			}
-			return l.list(s.API.Tree(), path.Join(p.String(), rest))
+			text, err := store.ListJSON(s.API, name, l.recursive)
+			if err == nil {
+				a.println(string(text))
+			}
+			return err
 		}
 	})
 }
@@ -150,46 +142,13 @@ func (a *app) storeCat() *cobra.Command {
 	return a.command("", "cat PATH", "print a file in the store", "", func(f *flagSet) func() error {
 		a.storeFlag(f)
 		return func() error {
-			if len(f.args) != 1 {
-				return usagef("one path expected")
-			}
-			s, err := a.open()
+			s, name, err := a.storeFile(f.args)
 			if err != nil {
 				return err
 			}
-			p, rest, err := a.storeName(s.Scheme, f.args[0])
-			if err != nil {
-				return err
-			}
-			if ok, err := s.API.IsValid(p); err != nil || !ok {
-				if err == nil {
-					err = fmt.Errorf("path '%s' is not valid", s.Scheme.Print(p))
-				}
-				return err
-			}
-			return a.catTree(s.API.Tree(), path.Join(p.String(), rest), rest)
+			return store.Cat(s.API, name, a.stdout)
 		}
 	})
-}
-
-// catTree prints a regular file of a tree; shown is its name for messages.
-func (a *app) catTree(t nar.Tree, name, shown string) error {
-	fi, err := t.Lstat(name)
-	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("path '%s' does not exist", "/"+strings.TrimPrefix(shown, "/"))
-		}
-		return err
-	}
-	if !fi.Mode().IsRegular() {
-		return fmt.Errorf("path '%s' is not a regular file", "/"+strings.TrimPrefix(shown, "/"))
-	}
-	file, err := t.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return a.copyOut(file)
 }
 
 func (a *app) storeAdd(name string, mode storepath.Method) *cobra.Command {

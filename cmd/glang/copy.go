@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed192a40f6/glang/local"
+)
+
+func (a *app) copyCommand() *cobra.Command {
+	return a.command(groupStore, "copy --to STORE INSTALLABLE...", "copy paths from one store to another",
+		`Copies paths, with all they refer to, from the store (or the one named with
+--from) to the one named with --to.`, func(f *flagSet) func() error {
+			args := a.storePathFlags(f, true)
+			var from, to, link string
+			noSigs := false
+			f.text(&from, "from", "store-uri", "the store to copy from")
+			f.text(&to, "to", "store-uri", "the store to copy to")
+			f.text(&link, "out-link,o", "path", "make links to what was copied")
+			f.boolean(&noSigs, "no-check-sigs", "do not ask for signatures")
+			substitute := false
+			f.boolean(&substitute, "substitute-on-destination,s", "let the destination fetch for itself")
+			return func() error {
+				if from == "" && to == "" {
+					return usagef("you must pass '--from' and/or '--to'")
+				}
+				if from != "" {
+					a.storeURI = from
+				}
+				paths, err := a.argPaths(args, f.args, from == "")
+				if err != nil {
+					return err
+				}
+				dst, err := local.Open(a.settings, a.dirs, a.env, to, a.storeLog)
+				if err != nil {
+					return err
+				}
+				defer dst.Close()
+				if a.session.Scheme != dst.Scheme {
+					return fmt.Errorf("cannot copy from '%s' to '%s': their store paths are not alike", a.session.Ref, dst.Ref)
+				}
+				return local.Copy(a.context(), a.session, dst, paths, local.CopyOptions{CheckSignatures: !noSigs,
+					Copied: func(s string) { a.logf(levelInfo, "%s", s) }})
+			}
+		})
+}
