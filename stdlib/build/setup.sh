@@ -129,7 +129,10 @@ patchShebangs() {
       words=("${words[@]:1}")
       interpreter="${words[0]}"
     fi
-    case "$interpreter" in "$storeDir"/*) continue ;; esac
+    case "$interpreter" in
+      "$toolchain"/*) ;; # from patching the sources: not for results
+      "$storeDir"/*) continue ;;
+    esac
     found="$(findInterpreter "${interpreter##*/}")" || {
       echo "interpreter of $file left alone: $interpreter" >&2
       continue
