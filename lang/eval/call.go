@@ -343,6 +343,13 @@ func builtinValue(b *Builtin) Value {
 	return Value{kind: uint32(KindBuiltin), p: unsafe.Pointer(b)}
 }
 
+// Func makes a function of a builtin that is in no scope.
+func (m *Machine) Func(def BuiltinDef) Value {
+	v := new(Value)
+	*v = builtinValue(&Builtin{BuiltinDef: def, value: v})
+	return *v
+}
+
 // Function describes a forced Lambda.
 func (m *Machine) Function(v *Value) Function {
 	l := m.E.codes.lambda(v.aux)
