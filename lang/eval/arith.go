@@ -50,6 +50,10 @@ func (c *arithCode) eval(m *Machine, f *frame) Value {
 			m.calls--
 			return x
 		}
+	} else if c.op == ast.OpLess && Kind(l.kind) == KindString && Kind(r.kind) == KindString {
+		m.sp--
+		m.calls--
+		return Bool((l.Str() < r.Str()) != c.neg)
 	}
 	base := m.reserve(2)
 	m.args[base], m.args[base+1] = m.NewValue(l), m.NewValue(r)
@@ -189,7 +193,8 @@ type interpCode struct {
 func (c *interpCode) eval(m *Machine, f *frame) Value {
 	var buf [8]string
 	strs := buf[:0]
-	var ctx Context
+	var few [8]Context
+	ctxs := ContextSet{few[:0]}
 	n := 0
 	opts := CoerceOpts{CopyToStore: !c.path, Canonicalise: true}
 	for i, p := range c.parts {
@@ -197,17 +202,18 @@ func (c *interpCode) eval(m *Machine, f *frame) Value {
 		var s string
 		if Kind(x.kind) == KindString {
 			s = x.Str()
-			ctx = m.JoinContexts(ctx, Context(x.aux))
+			ctxs.Add(Context(x.aux))
 		} else {
 			o := opts
 			o.Canonicalise = !c.path || i > 0
 			var k Context
 			s, k = m.coerce(x, c.pos[i], segment, o)
-			ctx = m.JoinContexts(ctx, k)
+			ctxs.Add(k)
 		}
 		n += len(s)
 		strs = append(strs, s)
 	}
+	ctx := ctxs.Join(m)
 	if len(strs) == 1 && !c.path {
 		return String(strs[0], ctx)
 	}

@@ -23,9 +23,12 @@ type shape struct {
 	names []ast.Symbol // ascending
 	pos   []ast.Pos    // of each attribute; nil: none
 	at    ast.Pos      // of the set itself
-	order atomic.Pointer[[]uint32]
-	merge atomic.Pointer[merge]
-	noPos atomic.Pointer[shape]
+	// shared: many sets will have this shape, so that it is worth remembering
+	// what // made of it.
+	shared bool
+	order  atomic.Pointer[[]uint32]
+	merge  atomic.Pointer[merge]
+	noPos  atomic.Pointer[shape]
 }
 
 // linearFind is the length up to which a scan beats a binary search.
@@ -224,7 +227,7 @@ type AttrsBuilder struct {
 
 // NewAttrs begins a set of about n attributes.
 func (m *Machine) NewAttrs(n int) *AttrsBuilder {
-	return &AttrsBuilder{m: m, attrs: make([]Attr, 0, n), sorted: true}
+	return &AttrsBuilder{m: m, attrs: m.takeAttrs(n), sorted: true}
 }
 
 // Put adds an attribute. Where a name comes twice, the first one counts.
@@ -243,7 +246,29 @@ func (b *AttrsBuilder) PutName(name string, v Value) *AttrsBuilder {
 
 // Build makes the set; the builder must not be used again.
 func (b *AttrsBuilder) Build() *Attrs {
-	return b.m.buildAttrs(b.attrs, b.sorted, ast.NoPos)
+	a := b.m.buildAttrs(b.attrs, b.sorted, ast.NoPos)
+	b.m.giveAttrs(b.attrs)
+	b.attrs = nil
+	return a
+}
+
+// takeAttrs hands out an empty slice for about n attributes; giveAttrs takes it back.
+func (m *Machine) takeAttrs(n int) []Attr {
+	if k := len(m.spare); k > 0 {
+		s := m.spare[k-1]
+		m.spare = m.spare[:k-1]
+		if cap(s) >= n {
+			return s
+		}
+	}
+	return make([]Attr, 0, max(n, 16))
+}
+
+func (m *Machine) giveAttrs(s []Attr) {
+	if cap(s) <= 1<<16 && len(m.spare) < 16 {
+		clear(s)
+		m.spare = append(m.spare, s[:0])
+	}
 }
 
 func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
@@ -252,18 +277,23 @@ func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
 		attrs = slices.CompactFunc(attrs, func(x, y Attr) bool { return x.Name == y.Name })
 	}
 	n := len(attrs)
-	m.Charge(int64(n)*4 + 64)
-	s := &shape{names: make([]ast.Symbol, n), at: at}
+	hasPos := false
+	for i := range attrs {
+		if attrs[i].Pos != ast.NoPos {
+			hasPos = true
+			break
+		}
+	}
+	m.Charge(int64(n)*8 + 80)
+	s := &shape{at: at}
+	s.alloc(n, hasPos)
 	a := m.newAttrs(s)
 	vals := a.values()
-	for i, x := range attrs {
+	for i := range attrs {
+		x := &attrs[i]
 		s.names[i] = x.Name
 		vals[i] = x.Value
-		if x.Pos != ast.NoPos {
-			if s.pos == nil {
-				m.Charge(int64(n) * 4)
-				s.pos = make([]ast.Pos, n)
-			}
+		if hasPos {
 			s.pos[i] = x.Pos
 		}
 	}
@@ -297,14 +327,15 @@ func (m *Machine) MapAttrs(a *Attrs, f func(name ast.Symbol, v *Value) *Value) *
 // FilterAttrs makes a set of those attributes that keep accepts, with their positions.
 func (m *Machine) FilterAttrs(a *Attrs, keep func(name ast.Symbol, v *Value) bool) *Attrs {
 	a = a.flat()
-	out := make([]Attr, 0, len(a.shape.names))
+	out := m.takeAttrs(len(a.shape.names))
 	for i, n := range a.shape.names {
 		if v := a.val(i); keep(n, v) {
 			out = append(out, Attr{n, a.shape.posAt(i), v})
 		}
 	}
-	if len(out) == len(a.shape.names) {
-		return a
+	if len(out) < len(a.shape.names) {
+		a = m.buildAttrs(out, true, ast.NoPos)
 	}
-	return m.buildAttrs(out, true, ast.NoPos)
+	m.giveAttrs(out)
+	return a
 }

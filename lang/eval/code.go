@@ -366,7 +366,10 @@ func (c *equalCode) eval(m *Machine, f *frame) Value {
 	} else if Kind(l.kind) == KindNull || Kind(r.kind) == KindNull {
 		return Bool(c.neg)
 	}
-	return Bool(m.Equal(m.NewValue(l), m.NewValue(r), ast.NoPos, "") != c.neg)
+	m.EnterCall(ast.NoPos)
+	eq := m.equal(l, r, ast.NoPos, "")
+	m.LeaveCall()
+	return Bool(eq != c.neg)
 }
 
 // updateCode is a // b // …; the operands are in source order.

@@ -2,7 +2,6 @@ package eval
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -203,10 +202,11 @@ func (m *Machine) GetAttr(a *Attrs, sym ast.Symbol, what string) (*Value, ast.Po
 
 // IsDerivation tells whether a forced value is a set whose type is "derivation".
 func (m *Machine) IsDerivation(v *Value) bool {
-	if v.Kind() != KindAttrs {
-		return false
-	}
-	t, pos, ok := v.Attrs().Find(m.E.Sym.Type)
+	return v.Kind() == KindAttrs && m.isDerivation(v.Attrs())
+}
+
+func (m *Machine) isDerivation(a *Attrs) bool {
+	t, pos, ok := a.Find(m.E.Sym.Type)
 	if !ok {
 		return false
 	}
@@ -319,22 +319,21 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 	case KindNull:
 		return "", 0
 	case KindList:
-		var b strings.Builder
-		var ctx Context
+		b := m.takeBuf()
+		var ctxs ContextSet
 		l := v.List()
 		for i, x := range l {
 			m.Trace(pos, what)
 			s, c := m.coerceValue(x, pos, "while evaluating one element of the list", opts)
 			m.sp--
-			ctx = m.JoinContexts(ctx, c)
-			b.WriteString(s)
+			ctxs.Add(c)
+			b = append(b, s...)
 			// An empty list in between leaves no space, as in the reference.
 			if i < len(l)-1 && (x.Kind() != KindList || x.n != 0) {
-				b.WriteByte(' ')
+				b = append(b, ' ')
 			}
 		}
-		m.Charge(int64(b.Len()))
-		return b.String(), ctx
+		return m.giveBuf(b), ctxs.Join(m)
 	}
 	m.cannotCoerce(v, pos, what)
 	return "", 0

@@ -66,29 +66,32 @@ func compareElems(a, b ContextElem) int {
 
 // Contexts interns contexts. It is safe for use by several goroutines.
 type Contexts struct {
-	mu     sync.RWMutex
-	elems  map[ContextElem]uint32
-	byID   []ContextElem
-	sets   map[string]Context
-	lists  [][]uint32 // of each Context: element ids, sorted by compareElems
-	joined map[[2]Context]Context
-	bytes  atomic.Int64
+	mu    sync.RWMutex
+	elems map[ContextElem]uint32
+	byID  []ContextElem
+	// index finds a context by the hash of its elements; contexts of one hash
+	// are chained by next.
+	index map[uint64]Context
+	lists [][]uint32 // of each Context: element ids, sorted by compareElems
+	next  []Context
+	bytes atomic.Int64
 }
 
 func newContexts() *Contexts {
 	return &Contexts{
-		elems:  map[ContextElem]uint32{},
-		sets:   map[string]Context{},
-		lists:  [][]uint32{nil},
-		joined: map[[2]Context]Context{},
+		elems: map[ContextElem]uint32{},
+		index: map[uint64]Context{},
+		lists: [][]uint32{nil},
+		next:  []Context{0},
 	}
 }
 
 // Of interns the context of one element.
 func (c *Contexts) Of(e ContextElem) Context {
 	c.mu.RLock()
-	if id, ok := c.elems[e]; ok {
-		if ctx, ok := c.sets[setKey([]uint32{id})]; ok {
+	id, ok := c.elems[e]
+	if ok {
+		if ctx, ok := c.find([]uint32{id}); ok {
 			c.mu.RUnlock()
 			return ctx
 		}
@@ -110,9 +113,11 @@ func (c *Contexts) OfAll(elems []ContextElem) Context {
 	for i, e := range elems {
 		ids[i] = c.elem(e)
 	}
-	slices.SortFunc(ids, func(a, b uint32) int { return compareElems(c.byID[a], c.byID[b]) })
+	slices.SortFunc(ids, c.compare)
 	return c.intern(slices.Compact(ids))
 }
+
+func (c *Contexts) compare(a, b uint32) int { return compareElems(c.byID[a], c.byID[b]) }
 
 // Join is the union of two contexts.
 func (c *Contexts) Join(a, b Context) Context {
@@ -122,35 +127,46 @@ func (c *Contexts) Join(a, b Context) Context {
 	if a == 0 {
 		return b
 	}
-	if a > b {
-		a, b = b, a
-	}
-	key := [2]Context{a, b}
+	return c.JoinAll([]Context{a, b})
+}
+
+// JoinAll is the union of several contexts. Only the result is interned, so
+// that gathering the contexts of many strings one by one and then joining them
+// costs less than joining each with the last.
+func (c *Contexts) JoinAll(ctxs []Context) Context {
+	var buf [2][64]uint32
 	c.mu.RLock()
-	r, ok := c.joined[key]
+	ids := append(buf[0][:0], c.lists[ctxs[0]]...)
+	spare := buf[1][:0]
+	for i, x := range ctxs[1:] {
+		if x == 0 || x == ctxs[i] {
+			continue
+		}
+		spare = c.merge(spare[:0], ids, c.lists[x])
+		ids, spare = spare, ids
+	}
+	r, ok := c.find(ids)
 	c.mu.RUnlock()
-	if ok {
+	if ok || len(ids) == 0 {
 		return r
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x, y := c.lists[a], c.lists[b]
-	ids := make([]uint32, 0, len(x)+len(y))
+	return c.intern(slices.Clone(ids))
+}
+
+// merge appends the union of two lists of elements to out.
+func (c *Contexts) merge(out, x, y []uint32) []uint32 {
 	for len(x) > 0 && len(y) > 0 {
-		switch d := compareElems(c.byID[x[0]], c.byID[y[0]]); {
-		case d < 0:
-			ids, x = append(ids, x[0]), x[1:]
-		case d > 0:
-			ids, y = append(ids, y[0]), y[1:]
-		default:
-			ids, x, y = append(ids, x[0]), x[1:], y[1:]
+		if x[0] == y[0] {
+			out, x, y = append(out, x[0]), x[1:], y[1:]
+		} else if c.compare(x[0], y[0]) < 0 {
+			out, x = append(out, x[0]), x[1:]
+		} else {
+			out, y = append(out, y[0]), y[1:]
 		}
 	}
-	ids = append(append(ids, x...), y...)
-	r = c.intern(ids)
-	c.joined[key] = r
-	c.bytes.Add(32)
-	return r
+	return append(append(out, x...), y...)
 }
 
 // Elems are the elements of a context, sorted.
@@ -182,25 +198,41 @@ func (c *Contexts) elem(e ContextElem) uint32 {
 	return id
 }
 
+func hashIDs(ids []uint32) uint64 {
+	h := uint64(14695981039346656037)
+	for _, id := range ids {
+		h = (h ^ uint64(id)) * 1099511628211
+		h ^= h >> 29
+	}
+	return h
+}
+
+// find looks a sorted list of elements up; c.mu is held.
+func (c *Contexts) find(ids []uint32) (Context, bool) {
+	for ctx := c.index[hashIDs(ids)]; ctx != 0; ctx = c.next[ctx] {
+		if slices.Equal(c.lists[ctx], ids) {
+			return ctx, true
+		}
+	}
+	return 0, false
+}
+
+// intern is find, entering the list if it is new; c.mu is held for writing.
 func (c *Contexts) intern(ids []uint32) Context {
-	key := setKey(ids)
-	ctx, ok := c.sets[key]
+	ctx, ok := c.find(ids)
 	if !ok {
 		ctx = Context(len(c.lists))
+		h := hashIDs(ids)
 		c.lists = append(c.lists, ids)
-		c.sets[key] = ctx
-		c.bytes.Add(int64(8*len(ids) + 80))
+		c.next = append(c.next, c.index[h])
+		c.index[h] = ctx
+		c.bytes.Add(int64(4*len(ids) + 60))
 	}
 	return ctx
 }
 
-func setKey(ids []uint32) string {
-	b := make([]byte, 0, 64)
-	for _, id := range ids {
-		b = append(b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24))
-	}
-	return string(b)
-}
+// joinCache remembers unions that a machine has made, by the two contexts.
+type joinCache [1 << 10]struct{ a, b, r Context }
 
 // JoinContexts is the union of two contexts.
 func (m *Machine) JoinContexts(a, b Context) Context {
@@ -210,5 +242,35 @@ func (m *Machine) JoinContexts(a, b Context) Context {
 	if a == 0 {
 		return b
 	}
-	return m.E.Contexts.Join(a, b)
+	if m.joins == nil {
+		m.joins = new(joinCache)
+	}
+	e := &m.joins[(uint32(a)*31+uint32(b))%uint32(len(m.joins))]
+	if e.a != a || e.b != b {
+		e.a, e.b, e.r = a, b, m.E.Contexts.Join(a, b)
+	}
+	return e.r
+}
+
+// ContextSet gathers the contexts of many strings.
+type ContextSet struct{ all []Context }
+
+// Add adds a context.
+func (s *ContextSet) Add(c Context) {
+	if c != 0 && (len(s.all) == 0 || s.all[len(s.all)-1] != c) {
+		s.all = append(s.all, c)
+	}
+}
+
+// Join is the union of what has been added.
+func (s *ContextSet) Join(m *Machine) Context {
+	switch len(s.all) {
+	case 0:
+		return 0
+	case 1:
+		return s.all[0]
+	case 2:
+		return m.JoinContexts(s.all[0], s.all[1])
+	}
+	return m.E.Contexts.JoinAll(s.all)
 }

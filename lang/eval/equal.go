@@ -10,13 +10,14 @@ func (m *Machine) Equal(a, b *Value, pos ast.Pos, what string) bool {
 	m.EnterCall(pos)
 	m.Force(a, pos)
 	m.Force(b, pos)
-	r := a == b || m.equal(a, b, pos, what)
+	r := a == b || m.equal(*a, *b, pos, what)
 	m.LeaveCall()
 	return r
 }
 
-func (m *Machine) equal(a, b *Value, pos ast.Pos, what string) bool {
-	ka, kb := a.Kind(), b.Kind()
+// equal is Equal for evaluated values.
+func (m *Machine) equal(a, b Value, pos ast.Pos, what string) bool {
+	ka, kb := Kind(a.kind), Kind(b.kind)
 	if ka != kb {
 		switch {
 		case ka == KindInt && kb == KindFloat:
@@ -49,14 +50,14 @@ func (m *Machine) equal(a, b *Value, pos ast.Pos, what string) bool {
 		}
 		return true
 	case KindAttrs:
-		if m.IsDerivation(a) && m.IsDerivation(b) {
-			x, ok := a.Attrs().Get(m.E.Sym.OutPath)
-			y, ok2 := b.Attrs().Get(m.E.Sym.OutPath)
+		x, y := a.Attrs(), b.Attrs()
+		if m.isDerivation(x) && m.isDerivation(y) {
+			o, ok := x.Get(m.E.Sym.OutPath)
+			p, ok2 := y.Get(m.E.Sym.OutPath)
 			if ok && ok2 {
-				return m.Equal(x, y, pos, what)
+				return m.Equal(o, p, pos, what)
 			}
 		}
-		x, y := a.Attrs(), b.Attrs()
 		if x.Len() != y.Len() {
 			return false
 		}
@@ -91,7 +92,7 @@ func (m *Machine) assertEqualForced(a, b *Value, pos ast.Pos, what string) {
 	ka, kb := a.Kind(), b.Kind()
 	number := func(k Kind) bool { return k == KindInt || k == KindFloat }
 	if number(ka) && number(kb) {
-		if m.equal(a, b, pos, what) {
+		if m.equal(*a, *b, pos, what) {
 			return
 		}
 		fail("%s with value '%s' is not equal to %s with value '%s'", m.showType(a), show(a), m.showType(b), show(b))

@@ -265,13 +265,24 @@ func (m *Machine) Parse(src *ast.Source, text []byte, dir string, locals ...map[
 	if err != nil {
 		return nil, err
 	}
+	return node, m.resolve(node, locals)
+}
+
+// ParseBindings is Parse for bindings without braces ("a = 1; b = 2;"), which
+// become a set that is not recursive.
+func (m *Machine) ParseBindings(src *ast.Source, text []byte, dir string, locals ...map[ast.Symbol]uint32) (*ast.Attrs, error) {
+	set, err := m.parserOf().ParseBindings(src, text, parser.BasePaths{Dir: dir, Home: m.E.opts.Home})
+	if err != nil {
+		return nil, err
+	}
+	return set, m.resolve(set, locals)
+}
+
+func (m *Machine) resolve(node ast.Node, locals []map[ast.Symbol]uint32) error {
 	if m.resolver == nil {
 		m.resolver = resolve.New(m.E.Symbols)
 	}
-	if err := m.resolver.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals}); err != nil {
-		return nil, err
-	}
-	return node, nil
+	return m.resolver.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals})
 }
 
 // Eval evaluates a tree that Parse returned in the base scope.

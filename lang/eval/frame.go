@@ -98,3 +98,24 @@ func (m *Machine) NewValue(x Value) *Value {
 	*v = x
 	return v
 }
+
+// takeBuf hands out a buffer to build a text in; giveBuf makes a string of what
+// is in it and keeps the buffer for the next one.
+func (m *Machine) takeBuf() []byte {
+	b := m.buf
+	m.buf = nil
+	return b[:0]
+}
+
+func (m *Machine) giveBuf(b []byte) string {
+	m.Charge(int64(len(b)))
+	if len(b) > maxSpareBuf {
+		return unsafe.String(unsafe.SliceData(b), len(b))
+	}
+	m.buf = b
+	return string(b)
+}
+
+// maxSpareBuf bounds the buffer that a machine keeps; a longer text keeps its
+// buffer instead of being copied.
+const maxSpareBuf = 1 << 20

@@ -14,16 +14,15 @@ import (
 // With strict it forces what it meets; copyToStore copies paths to the store.
 // The context is that of all strings in it.
 func (m *Machine) ToJSON(v *Value, pos ast.Pos, strict, copyToStore bool) (string, Context) {
-	w := jsonWriter{m: m, strict: strict, copy: copyToStore}
+	w := jsonWriter{m: m, strict: strict, copy: copyToStore, b: m.takeBuf()}
 	w.value(v, pos)
-	m.Charge(int64(len(w.b)))
-	return string(w.b), w.ctx
+	return m.giveBuf(w.b), w.ctxs.Join(m)
 }
 
 type jsonWriter struct {
 	m            *Machine
 	b            []byte
-	ctx          Context
+	ctxs         ContextSet
 	strict, copy bool
 }
 
@@ -102,7 +101,7 @@ func (w *jsonWriter) set(v *Value, pos ast.Pos) {
 }
 
 func (w *jsonWriter) text(s string, ctx Context) {
-	w.ctx = w.m.JoinContexts(w.ctx, ctx)
+	w.ctxs.Add(ctx)
 	var bad int
 	w.b, bad = AppendJSONString(w.b, s)
 	if bad >= 0 {

@@ -44,6 +44,9 @@ type Machine struct {
 	stop    atomic.Bool // ctx is done
 	stopped func() bool
 
+	joins    *joinCache
+	spare    [][]Attr // memory of AttrsBuilders that are done
+	buf      []byte   // memory of writers that are done
 	parser   *parser.Parser
 	resolver *resolve.Resolver
 }

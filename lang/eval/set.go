@@ -114,7 +114,7 @@ func (m *Machine) at(a *Attrs, pos ast.Pos) *Attrs {
 }
 
 func (c *setCode) addDynamic(m *Machine, f *frame, a *Attrs) *Attrs {
-	out := make([]Attr, 0, a.Len()+len(c.dynamic))
+	out := m.takeAttrs(a.Len() + len(c.dynamic))
 	for i, n := range a.shape.names {
 		out = append(out, Attr{n, a.shape.posAt(i), a.val(i)})
 	}
@@ -143,5 +143,7 @@ func (c *setCode) addDynamic(m *Machine, f *frame, a *Attrs) *Attrs {
 		}
 		out = append(out, Attr{sym, d.at, d.value.delay(m, f)})
 	}
-	return m.buildAttrs(out, len(out) == n, c.pos)
+	r := m.buildAttrs(out, len(out) == n, c.pos)
+	m.giveAttrs(out)
+	return r
 }

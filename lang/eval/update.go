@@ -28,7 +28,9 @@ const (
 type merge struct {
 	right  *shape
 	result *shape
-	from   []int32 // for each result attribute: i from the left, ^i from the right
+	// from is, for each attribute of the result, i from the left or ^i from the
+	// right; nil if the shapes have met only once.
+	from []int32
 }
 
 // flat gives the set without layers.
@@ -106,23 +108,24 @@ func (m *Machine) Update(left, right *Attrs) *Attrs {
 }
 
 // mergeFlat is // on flat sets. m is nil where no machine is at hand: flattening
-// must not depend on who happens to do it.
+// must not depend on who happens to do it. Where both shapes come from one place
+// in a program and have met before, the merge of shapes is remembered.
 func mergeFlat(m *Machine, left, right *Attrs) *Attrs {
-	mg := left.shape.merge.Load()
-	if mg == nil || mg.right != right.shape {
-		mg = newMerge(left.shape, right.shape)
-		if m != nil {
-			m.Charge(int64(len(mg.from)) * 12)
-		}
-		left.shape.merge.Store(mg)
+	l, r := left.shape, right.shape
+	if !l.shared || !r.shared {
+		return mergeOnce(m, left, right)
 	}
-	var a *Attrs
-	if m != nil {
-		a = m.newAttrs(mg.result)
-	} else {
-		s := make([]unsafe.Pointer, len(mg.from))
-		a = &Attrs{shape: mg.result, vals: unsafe.Pointer(unsafe.SliceData(s))}
+	mg := l.merge.Load()
+	if mg == nil || mg.right != r {
+		a := mergeOnce(m, left, right)
+		l.merge.Store(&merge{right: r, result: a.shape})
+		return a
 	}
+	if mg.from == nil {
+		mg = mg.complete(l)
+		l.merge.Store(mg)
+	}
+	a := mergedAttrs(m, mg.result)
 	vals := a.values()
 	for i, f := range mg.from {
 		if f >= 0 {
@@ -134,52 +137,99 @@ func mergeFlat(m *Machine, left, right *Attrs) *Attrs {
 	return a
 }
 
-func newMerge(l, r *shape) *merge {
-	s := &shape{}
+// complete notes where each attribute of the result comes from, and makes the
+// result's shape one that is worth remembering merges for.
+func (mg *merge) complete(l *shape) *merge {
+	s := mg.result
+	from := make([]int32, len(s.names))
+	for i, n := range s.names {
+		if j, ok := mg.right.find(n); ok {
+			from[i] = ^int32(j)
+		} else {
+			j, _ := l.find(n)
+			from[i] = int32(j)
+		}
+	}
+	result := &shape{names: s.names, pos: s.pos, at: s.at, shared: true}
+	return &merge{right: mg.right, result: result, from: from}
+}
+
+func mergedAttrs(m *Machine, s *shape) *Attrs {
+	if m != nil {
+		return m.newAttrs(s)
+	}
+	v := make([]unsafe.Pointer, len(s.names))
+	return &Attrs{shape: s, vals: unsafe.Pointer(unsafe.SliceData(v))}
+}
+
+// mergeOnce merges two sets and their shapes in one go.
+func mergeOnce(m *Machine, left, right *Attrs) *Attrs {
+	l, r := left.shape, right.shape
 	n := len(l.names) + len(r.names)
 	for i, j := 0, 0; i < len(l.names) && j < len(r.names); {
-		switch {
-		case l.names[i] == r.names[j]:
+		switch a, b := l.names[i], r.names[j]; {
+		case a == b:
 			n--
 			i++
 			j++
-		case l.names[i] < r.names[j]:
+		case a < b:
 			i++
 		default:
 			j++
 		}
 	}
-	s.names = make([]ast.Symbol, 0, n)
-	from := make([]int32, 0, n)
-	if l.pos != nil || r.pos != nil {
-		s.pos = make([]ast.Pos, 0, n)
+	if m != nil {
+		m.Charge(int64(n)*8 + 80)
 	}
-	put := func(src *shape, i int, code int32) {
-		s.names = append(s.names, src.names[i])
-		from = append(from, code)
+	s := &shape{}
+	s.alloc(n, l.pos != nil || r.pos != nil)
+	a := mergedAttrs(m, s)
+	if n == 0 {
+		return a
+	}
+	vals := a.values()
+	k := 0
+	put := func(src *shape, from *Attrs, i int) {
+		s.names[k] = src.names[i]
 		if s.pos != nil {
-			s.pos = append(s.pos, src.posAt(i))
+			s.pos[k] = src.posAt(i)
 		}
+		vals[k] = from.val(i)
+		k++
 	}
 	i, j := 0, 0
 	for i < len(l.names) && j < len(r.names) {
-		switch {
-		case l.names[i] < r.names[j]:
-			put(l, i, int32(i))
+		switch a, b := l.names[i], r.names[j]; {
+		case a < b:
+			put(l, left, i)
 			i++
-		case l.names[i] == r.names[j]:
+		case a == b:
 			i++
 			fallthrough
 		default:
-			put(r, j, ^int32(j))
+			put(r, right, j)
 			j++
 		}
 	}
 	for ; i < len(l.names); i++ {
-		put(l, i, int32(i))
+		put(l, left, i)
 	}
 	for ; j < len(r.names); j++ {
-		put(r, j, ^int32(j))
+		put(r, right, j)
 	}
-	return &merge{right: r, result: s, from: from}
+	return a
+}
+
+// alloc makes room for n names and, if wanted, positions, in one piece.
+func (s *shape) alloc(n int, pos bool) {
+	if !pos {
+		s.names = make([]ast.Symbol, n)
+		return
+	}
+	buf := make([]ast.Symbol, 2*n)
+	s.names = buf[:n:n]
+	if n > 0 {
+		// Symbols and positions are both 32 bits.
+		s.pos = unsafe.Slice((*ast.Pos)(unsafe.Pointer(&buf[n])), n)
+	}
 }

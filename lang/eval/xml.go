@@ -2,7 +2,6 @@ package eval
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 )
@@ -10,19 +9,18 @@ import (
 // ToXML writes a value as builtins.toXML does. With strict it forces what it
 // meets; location adds where attributes and functions were defined.
 func (m *Machine) ToXML(v *Value, pos ast.Pos, strict, location bool) (string, Context) {
-	w := xmlWriter{m: m, strict: strict, location: location, seen: map[string]bool{}}
-	w.b.WriteString("<?xml version='1.0' encoding='utf-8'?>\n")
+	w := xmlWriter{m: m, strict: strict, location: location, seen: map[string]bool{}, b: m.takeBuf()}
+	w.write("<?xml version='1.0' encoding='utf-8'?>\n")
 	w.open("expr", nil)
 	w.value(v, pos)
 	w.close("expr")
-	m.Charge(int64(w.b.Len()))
-	return w.b.String(), w.ctx
+	return m.giveBuf(w.b), w.ctxs.Join(m)
 }
 
 type xmlWriter struct {
 	m                *Machine
-	b                strings.Builder
-	ctx              Context
+	b                []byte
+	ctxs             ContextSet
 	strict, location bool
 	depth            int
 	seen             map[string]bool
@@ -32,54 +30,67 @@ type xmlWriter struct {
 type xmlAttr []string
 
 func (w *xmlWriter) start(name string, attrs xmlAttr) {
-	for range w.depth {
-		w.b.WriteString("  ")
-	}
-	w.b.WriteByte('<')
-	w.b.WriteString(name)
+	w.indent()
+	w.b = append(w.b, '<')
+	w.write(name)
 	for i := 0; i < len(attrs); i += 2 {
-		w.b.WriteString(" " + attrs[i] + "=\"")
+		w.b = append(w.b, ' ')
+		w.write(attrs[i])
+		w.write("=\"")
 		w.escape(attrs[i+1])
-		w.b.WriteByte('"')
+		w.b = append(w.b, '"')
+	}
+}
+
+func (w *xmlWriter) write(s string) { w.b = append(w.b, s...) }
+
+func (w *xmlWriter) indent() {
+	for range w.depth {
+		w.b = append(w.b, ' ', ' ')
 	}
 }
 
 func (w *xmlWriter) escape(s string) {
+	start := 0
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; c {
+		var e string
+		switch s[i] {
 		case '"':
-			w.b.WriteString("&quot;")
+			e = "&quot;"
 		case '<':
-			w.b.WriteString("&lt;")
+			e = "&lt;"
 		case '>':
-			w.b.WriteString("&gt;")
+			e = "&gt;"
 		case '&':
-			w.b.WriteString("&amp;")
+			e = "&amp;"
 		case '\n':
-			w.b.WriteString("&#xA;")
+			e = "&#xA;"
 		default:
-			w.b.WriteByte(c)
+			continue
 		}
+		w.b = append(append(w.b, s[start:i]...), e...)
+		start = i + 1
 	}
+	w.b = append(w.b, s[start:]...)
 }
 
 func (w *xmlWriter) open(name string, attrs xmlAttr) {
 	w.start(name, attrs)
-	w.b.WriteString(">\n")
+	w.write(">\n")
 	w.depth++
 }
 
 func (w *xmlWriter) close(name string) {
 	w.depth--
-	for range w.depth {
-		w.b.WriteString("  ")
-	}
-	w.b.WriteString("</" + name + ">\n")
+	w.indent()
+	w.write("</")
+	w.write(name)
+	w.write(">\n")
 }
 
 func (w *xmlWriter) empty(name string, attrs ...string) {
 	w.start(name, attrs)
-	w.b.WriteString(" />\n")
+	w.write(" />\n")
 }
 
 // position gives the attributes column, line and path of a position.
@@ -109,7 +120,7 @@ func (w *xmlWriter) value(v *Value, pos ast.Pos) {
 	case KindBool:
 		w.empty("bool", "value", strconv.FormatBool(v.Bool()))
 	case KindString:
-		w.ctx = m.JoinContexts(w.ctx, v.Context())
+		w.ctxs.Add(v.Context())
 		w.empty("string", "value", v.Str())
 	case KindPath:
 		w.empty("path", "value", m.E.DisplayPath(v.Path()))
