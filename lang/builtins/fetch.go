@@ -1,12 +1,12 @@
 package builtins
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/lang/flakeref"
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
@@ -172,59 +172,138 @@ func resolvePseudoURL(u string) string {
 	return u
 }
 
-// fetchGit takes an address, or a set with one; a path means file://.
 func (t *table) fetchGit(m *machine, pos ast.Pos, args []*value) value {
-	m.Force(args[0], pos)
-	attrs := map[string]any{}
-	if args[0].Kind() == eval.KindAttrs {
-		treeAttrs(m, pos, args[0].Attrs(), attrs, "fetchGit")
-		if _, ok := attrs["type"]; ok {
-			m.Fail(diag.Eval, pos, "unexpected argument 'type'")
-		}
-	} else {
-		s, _ := m.CoerceToString(args[0], pos, "while evaluating the first argument passed to 'fetchTree' or 'fetchGit'", coerceLoose)
-		attrs["url"] = s
-	}
-	u, _ := attrs["url"].(string)
-	attrs["url"] = fixGitURL(u)
-	attrs["type"] = "git"
-	return fetchTreeAttrs(m, pos, attrs, "fetchGit", true)
-}
-
-// fixGitURL turns the address forms that git understands into URLs.
-func fixGitURL(u string) string {
-	if strings.Contains(u, "://") {
-		return u
-	}
-	if !strings.HasPrefix(u, "/") && !strings.HasPrefix(u, ".") {
-		if host, rest, ok := strings.Cut(u, ":"); ok && !strings.Contains(host, "/") && rest != "" {
-			return "ssh://" + host + "/" + strings.TrimPrefix(rest, "/")
-		}
-	}
-	if strings.HasPrefix(u, "file:") {
-		return u
-	}
-	return (&url.URL{Scheme: "file", Path: u}).String()
+	return fetchTreeInput(m, pos, args[0], "fetchGit")
 }
 
 func (t *table) fetchTree(m *machine, pos ast.Pos, args []*value) value {
-	m.Force(args[0], pos)
-	attrs := map[string]any{}
-	if args[0].Kind() == eval.KindAttrs {
-		treeAttrs(m, pos, args[0].Attrs(), attrs, "fetchTree")
-		if _, ok := attrs["type"].(string); !ok {
-			m.Fail(diag.Eval, pos, "argument 'type' is missing in call to '%s'", "fetchTree")
-		}
-	} else {
-		s, _ := m.CoerceToString(args[0], pos, "while evaluating the first argument passed to 'fetchTree' or 'fetchGit'", coerceLoose)
-		attrs["url"] = s
+	return fetchTreeInput(m, pos, args[0], "fetchTree")
+}
+
+// fetchTreeInput is fetchTree, or fetchGit: that takes addresses as git does,
+// and the attribute name.
+func fetchTreeInput(m *machine, pos ast.Pos, arg *value, who string) value {
+	m.Force(arg, pos)
+	git := who == "fetchGit"
+	attrs := flakeref.Attrs{}
+	if git {
+		attrs["type"] = "git"
 	}
-	return fetchTreeAttrs(m, pos, attrs, "fetchTree", false)
+	var err error
+	if arg.Kind() == eval.KindAttrs {
+		treeAttrs(m, pos, arg.Attrs(), attrs, who)
+		attrs, err = flakeref.CheckInput(attrs)
+	} else {
+		s, _ := m.CoerceToString(arg, pos, "while evaluating the first argument passed to '"+who+"'", coerceLoose)
+		if git {
+			attrs["url"] = fixGitURL(m, s)
+			attrs["exportIgnore"] = true
+			attrs, err = flakeref.CheckInput(attrs)
+		} else {
+			if !m.E.Options().ExperimentalFeatures["flakes"] {
+				m.Fail(diag.Eval, pos, "passing a string argument to '%s' requires the 'flakes' experimental feature", who)
+			}
+			var u flakeref.URL
+			if u, err = flakeref.ParseURL(s); err == nil {
+				attrs, err = flakeref.InputFromURL(u, true)
+			}
+		}
+	}
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	text := inputText(m, attrs)
+	checkLocked(m, pos, attrs, text, who)
+	checkURI(m, text)
+	if _, ok := attrs["__final"]; ok {
+		m.Fail(diag.Eval, ast.NoPos, "input '%s' is not allowed to use the '__final' attribute", text)
+	}
+	p, info := fetchInput(m, attrs, text)
+	return treeValue(m, p, info, git)
+}
+
+func inputText(m *machine, attrs flakeref.Attrs) string {
+	u, err := attrs.URL()
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	return u.String()
+}
+
+// checkLocked: pure evaluation fetches only what is fixed by a hash.
+func checkLocked(m *machine, pos ast.Pos, attrs flakeref.Attrs, text, who string) {
+	if !m.E.Options().Pure || isLocked(attrs) {
+		return
+	}
+	if attrs["narHash"] == nil {
+		m.Fail(diag.Eval, pos, "in pure evaluation mode, '%s' doesn't fetch unlocked input '%s'", who, text)
+	}
+	warnf(m, "Input '%s' is unlocked (e.g. lacks a Git revision) but is checked by NAR hash. "+
+		"This is not reproducible and will break after garbage collection or when shared.", text)
+}
+
+func isLocked(attrs flakeref.Attrs) bool {
+	switch attrs["type"] {
+	case "git", "hg", "github", "gitlab", "sourcehut":
+		rev, ok := attrs["rev"].(string)
+		return ok && strings.Trim(rev, "0") != ""
+	}
+	return attrs["narHash"] != nil
+}
+
+// fetchInput fetches, unless the store has what a hash describes.
+func fetchInput(m *machine, attrs flakeref.Attrs, text string) (storepath.Path, map[string]any) {
+	var p storepath.Path
+	var info map[string]any
+	if f := m.Catch(func() {
+		checkRelative(m, attrs)
+		kind, _ := attrs["type"].(string)
+		var err error
+		if p, info, err = fetcher(m, text).FetchTree(m.Context(), kind, attrs); err != nil {
+			m.FailErr(ast.NoPos, err)
+		}
+	}); f != nil {
+		m.Trace(ast.NoPos, eval.Messagef("while fetching the input '%s'", text))
+		f.Throw()
+	}
+	return p, info
+}
+
+// checkRelative refuses file addresses without a full path.
+func checkRelative(m *machine, attrs flakeref.Attrs) {
+	s, _ := attrs["url"].(string)
+	u, err := flakeref.ParseURL(s)
+	if err == nil && u.Transport() == "file" && attrs["type"] == "tarball" && u.Path[0] != "" {
+		m.Fail(diag.Eval, ast.NoPos, "tarball '%s' must use an absolute path. The 'file' scheme does not support relative paths.", s)
+	}
+}
+
+// fixGitURL makes an address of the forms that git understands besides URLs.
+func fixGitURL(m *machine, s string) string {
+	if !strings.HasPrefix(s, "/") {
+		if user, rest, ok := strings.Cut(s, "@"); ok && !strings.Contains(user, "/") {
+			if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.Contains(s, "://") {
+				return "ssh://" + user + "@" + rest[:i] + "/" + rest[i+1:]
+			}
+		}
+	}
+	if strings.HasPrefix(s, "file:") || strings.HasPrefix(s, "git+file:") || strings.Contains(s, "://") {
+		u, err := flakeref.ParseURL(s)
+		if err != nil {
+			m.FailErr(ast.NoPos, err)
+		}
+		return u.String()
+	}
+	path := strings.Split(s, "/")
+	if strings.Contains(path[0], ":") {
+		m.Fail(diag.Eval, ast.NoPos, "SCP-like URL '%s' is not supported; use SSH URL syntax instead (ssh://...)", s)
+	}
+	return flakeref.URL{Scheme: "file", HasAuthority: path[0] == "", Path: path}.String()
 }
 
 func (t *table) fetchMercurial(m *machine, pos ast.Pos, args []*value) value {
 	m.Force(args[0], pos)
-	attrs := map[string]any{"type": "hg", "name": "source"}
+	attrs := flakeref.Attrs{"type": "hg", "name": "source"}
 	u := ""
 	if args[0].Kind() == eval.KindAttrs {
 		set := args[0].Attrs()
@@ -260,10 +339,7 @@ func (t *table) fetchMercurial(m *machine, pos ast.Pos, args []*value) value {
 		u = "file://" + u
 	}
 	attrs["url"] = u
-	p, info, err := fetcher(m, u).FetchTree(m.Context(), "hg", attrs)
-	if err != nil {
-		m.FailErr(pos, err)
-	}
+	p, info := fetchInput(m, attrs, inputText(m, attrs))
 	const noRev = "0000000000000000000000000000000000000000"
 	rev, _ := info["rev"].(string)
 	if len(rev) < 12 {
@@ -292,62 +368,57 @@ func isRev(s string) bool {
 	return true
 }
 
-// treeAttrs takes the attributes of a fetcher's argument.
-func treeAttrs(m *machine, pos ast.Pos, set *eval.Attrs, attrs map[string]any, who string) {
+// treeAttrs takes the attributes of the argument of fetchTree or fetchGit.
+func treeAttrs(m *machine, pos ast.Pos, set *eval.Attrs, attrs flakeref.Attrs, who string) {
+	git := who == "fetchGit"
+	typeSym := m.E.Sym.Type
+	if v, at, ok := set.Find(typeSym); ok {
+		if git {
+			m.Fail(diag.Eval, pos, "unexpected argument 'type'")
+		}
+		attrs["type"] = m.ForceStringNoCtx(v, at, "while evaluating the `type` argument passed to '"+who+"'")
+	} else if !git {
+		m.Fail(diag.Eval, pos, "argument 'type' is missing in call to '%s'", who)
+	}
 	for i := range set.Len() {
 		a := set.Index(i)
-		m.Force(a.Value, a.Pos)
+		if a.Name == typeSym {
+			continue
+		}
 		name := m.E.Symbols.Name(a.Name)
+		m.Force(a.Value, a.Pos)
 		switch a.Value.Kind() {
 		case eval.KindPath, eval.KindString:
 			s, _ := m.CoerceToString(a.Value, a.Pos, "", coerceLoose)
-			if who == "fetchGit" && name == "url" {
-				s = fixGitURL(s)
+			if git && name == "url" {
+				s = fixGitURL(m, s)
 			}
 			attrs[name] = s
 		case eval.KindBool:
 			attrs[name] = a.Value.Bool()
 		case eval.KindInt:
 			if a.Value.Int() < 0 {
-				m.Fail(diag.Eval, pos, "negative value given for '%s' argument '%s': %d", who, name, a.Value.Int())
+				m.Fail(diag.Eval, pos, "negative value given for '%s' argument '%s': %d", who, eval.QuoteName(name), a.Value.Int())
 			}
 			attrs[name] = a.Value.Int()
 		default:
-			if name == "publicKeys" {
-				text, _ := m.ToJSON(a.Value, pos, true, true)
-				attrs[name] = text
-				continue
+			if name != "publicKeys" {
+				m.Fail(diag.Type, ast.NoPos, "argument '%s' to '%s' is %s while a string, Boolean or integer is expected", eval.QuoteName(name), who, m.ShowType(a.Value))
 			}
-			m.Fail(diag.Type, pos, "argument '%s' to '%s' is %s while a string, Boolean or Integer is expected", name, who, m.ShowType(a.Value))
+			requireFeature(m, "verified-fetches", "")
+			attrs[name], _ = m.ToJSON(a.Value, pos, true, true)
 		}
 	}
-}
-
-// fetchTreeAttrs fetches, and makes a set of what is known about the tree.
-func fetchTreeAttrs(m *machine, pos ast.Pos, attrs map[string]any, who string, git bool) value {
-	u, _ := attrs["url"].(string)
-	if u != "" {
-		checkURI(m, u)
+	submodules, _ := attrs["submodules"].(bool)
+	if _, ok := attrs["exportIgnore"]; git && !ok && !submodules {
+		attrs["exportIgnore"] = true
 	}
-	if m.E.Options().Pure {
-		_, rev := attrs["rev"].(string)
-		_, nar := attrs["narHash"].(string)
-		if !rev && !nar {
-			if git {
-				m.Fail(diag.Eval, ast.NoPos, "in pure evaluation mode, '%s' doesn't fetch unlocked input '%s'", who, u)
-			}
-			m.Fail(diag.Eval, ast.NoPos, "in pure evaluation mode, '%s' doesn't fetch unlocked input '%s'", who, u)
-		}
+	if _, ok := attrs["shallow"]; !git && attrs["type"] == "git" && !ok {
+		attrs["shallow"] = true
 	}
-	if _, ok := attrs["name"]; !ok && git {
-		attrs["name"] = "source"
+	if _, ok := attrs["name"]; !git && ok {
+		m.Fail(diag.Eval, pos, "argument 'name' isn’t supported in call to '%s'", who)
 	}
-	kind, _ := attrs["type"].(string)
-	p, info, err := fetcher(m, u).FetchTree(m.Context(), kind, attrs)
-	if err != nil {
-		m.FailErr(pos, err)
-	}
-	return treeValue(m, p, info, git)
 }
 
 // treeValue describes a fetched tree. A git tree with changes that are not
@@ -368,10 +439,8 @@ func treeValue(m *machine, p storepath.Path, info map[string]any, git bool) valu
 		return true
 	}
 	put("narHash")
-	if git && info["submodules"] == nil {
+	if !put("submodules") && git {
 		b.PutName("submodules", eval.Bool(false))
-	} else {
-		put("submodules")
 	}
 	if rev, ok := info["rev"].(string); ok && len(rev) >= 7 {
 		b.PutName("rev", eval.String(rev, 0)).PutName("shortRev", eval.String(rev[:7], 0))
@@ -387,4 +456,60 @@ func treeValue(m *machine, p storepath.Path, info map[string]any, git bool) valu
 		put("lastModifiedDate")
 	}
 	return eval.AttrsValue(b.Build())
+}
+
+func parseFlakeRef(m *machine, pos ast.Pos, args []*value) value {
+	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the argument passed to builtins.parseFlakeRef")
+	ref, fragment, err := flakeref.Parse(s, true)
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	if fragment != "" {
+		m.Fail(diag.Eval, ast.NoPos, "unexpected fragment '%s' in flake reference '%s'", fragment, s)
+	}
+	attrs := ref.Attrs()
+	b := m.NewAttrs(len(attrs))
+	for name, x := range attrs {
+		switch x := x.(type) {
+		case string:
+			b.PutName(name, eval.String(x, 0))
+		case int64:
+			b.PutName(name, eval.Int(x))
+		case bool:
+			b.PutName(name, eval.Bool(x))
+		}
+	}
+	return eval.AttrsValue(b.Build())
+}
+
+func flakeRefToString(m *machine, pos ast.Pos, args []*value) value {
+	set := m.ForceAttrs(args[0], ast.NoPos, "while evaluating the argument passed to builtins.flakeRefToString")
+	attrs := flakeref.Attrs{}
+	for i := range set.Len() {
+		a := set.Index(i)
+		name := m.E.Symbols.Name(a.Name)
+		m.Force(a.Value, a.Pos)
+		switch a.Value.Kind() {
+		case eval.KindInt:
+			if a.Value.Int() < 0 {
+				m.Fail(diag.Eval, pos, "negative value given for flake ref attr %s: %d", eval.QuoteName(name), a.Value.Int())
+			}
+			attrs[name] = a.Value.Int()
+		case eval.KindBool:
+			attrs[name] = a.Value.Bool()
+		case eval.KindString:
+			attrs[name] = a.Value.Str()
+		default:
+			m.Fail(diag.Eval, ast.NoPos, "flake reference attribute sets may only contain integers, Booleans, and strings, but attribute '%s' is %s", eval.QuoteName(name), m.ShowType(a.Value))
+		}
+	}
+	ref, err := flakeref.FromAttrs(attrs)
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	text, err := ref.Text()
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	return eval.String(text, 0)
 }

@@ -92,10 +92,10 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// oneLiners are the expressions of the agreement test.
-func oneLiners(t *testing.T) []string {
+// oneLiners are the expressions of a file of the agreement test.
+func oneLiners(t *testing.T, file string) []string {
 	t.Helper()
-	text, err := os.ReadFile(agreementDir + "builtins.txt")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,16 +108,20 @@ func oneLiners(t *testing.T) []string {
 	return out
 }
 
-// TestOneLiners holds the results of tests/agreement/builtins.txt against a
-// file that agreed with the reference.
+// TestOneLiners holds the results of tests/agreement/*.txt against files that
+// agreed with the reference.
 func TestOneLiners(t *testing.T) {
 	dir := absolute(t, agreementDir)
-	var b strings.Builder
-	for _, expr := range oneLiners(t) {
-		stdout, stderr := evaluate(t, []byte(expr), &ast.Source{Origin: ast.FromString}, dir)
-		b.WriteString("=== " + expr + "\n" + stdout + stderr)
+	for name, file := range golden.Inputs(t, agreementDir+"*.txt") {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			for _, expr := range oneLiners(t, file) {
+				stdout, stderr := evaluate(t, []byte(expr), &ast.Source{Origin: ast.FromString}, dir)
+				b.WriteString("=== " + expr + "\n" + stdout + stderr)
+			}
+			golden.Check(t, agreementDir+name+".exp", []byte(strings.ReplaceAll(b.String(), dir, "/pwd")))
+		})
 	}
-	golden.Check(t, agreementDir+"builtins.exp", []byte(strings.ReplaceAll(b.String(), dir, "/pwd")))
 }
 
 // TestAgreement asks the reference for the same. What it says besides the
@@ -125,16 +129,18 @@ func TestOneLiners(t *testing.T) {
 func TestAgreement(t *testing.T) {
 	tool := golden.Reference(t, "nix-instantiate")
 	dir := absolute(t, agreementDir)
-	for _, expr := range oneLiners(t) {
-		cmd := exec.Command(tool, "--eval", "--strict", "--show-trace", "-E", expr)
-		var stdout, stderr bytes.Buffer
-		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-		cmd.Env = append(os.Environ(), "NIX_PATH=", "NIX_REMOTE=dummy://", "NIX_CONFIG=experimental-features = flakes")
-		_ = cmd.Run() // failing is what many of the expressions are for
-		wantErr := strings.TrimSuffix(stderr.String(), "Try 'nix-instantiate --help' for more information.\n")
-		gotOut, gotErr := evaluate(t, []byte(expr), &ast.Source{Origin: ast.FromString}, dir)
-		if diff := cmp.Diff(stdout.String()+wantErr, gotOut+gotErr); diff != "" {
-			t.Errorf("%s\nthe reference differs (-reference +ours):\n%s", expr, diff)
+	for _, file := range golden.Inputs(t, agreementDir+"*.txt") {
+		for _, expr := range oneLiners(t, file) {
+			cmd := exec.Command(tool, "--eval", "--strict", "--show-trace", "-E", expr)
+			var stdout, stderr bytes.Buffer
+			cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+			cmd.Env = append(os.Environ(), "NIX_PATH=", "NIX_REMOTE=dummy://", "NIX_CONFIG=experimental-features = flakes")
+			_ = cmd.Run() // failing is what many of the expressions are for
+			wantErr := strings.TrimSuffix(stderr.String(), "Try 'nix-instantiate --help' for more information.\n")
+			gotOut, gotErr := evaluate(t, []byte(expr), &ast.Source{Origin: ast.FromString}, dir)
+			if diff := cmp.Diff(stdout.String()+wantErr, gotOut+gotErr); diff != "" {
+				t.Errorf("%s\nthe reference differs (-reference +ours):\n%s", expr, diff)
+			}
 		}
 	}
 }

@@ -708,6 +708,18 @@ func (t *table) fetchTable() []eval.BuiltinDef {
 			Doc: "Fetches a tree or file. The argument is a set whose `type` says how (`\"git\"`, `\"github\"`, " +
 				"`\"tarball\"`, `\"file\"`, `\"path\"` …), or a string as in flake references.",
 		},
+		{
+			Name: "parseFlakeRef", Args: []string{"flake-ref"}, Fn: parseFlakeRef,
+			Feature: "flakes",
+			Doc:     "The attributes of a flake reference.",
+			Example: `builtins.parseFlakeRef "github:o/r/main?dir=d" # => { dir = "d"; owner = "o"; ref = "main"; repo = "r"; type = "github"; }`,
+		},
+		{
+			Name: "flakeRefToString", Args: []string{"attrs"}, Fn: flakeRefToString,
+			Feature: "flakes",
+			Doc:     "The flake reference with the given attributes.",
+			Example: `builtins.flakeRefToString { type = "github"; owner = "o"; repo = "r"; } # => "github:o/r"`,
+		},
 	}
 }
 
