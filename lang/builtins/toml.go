@@ -165,5 +165,5 @@ func tomlExcerpt(text, msg string, row, column int, hint string) error {
 	number := strconv.Itoa(row)
 	margin := strings.Repeat(" ", len(number)+2)
 	return fmt.Errorf("%s\n%s--> fromTOML\n%s|\n %s | %s\n%s|%s^-- %s\n",
-		msg, margin[:len(margin)-1], margin+" ", number, line, margin+" ", strings.Repeat(" ", max(column, 1)), hint)
+		msg, margin[:len(number)], margin, number, line, margin, strings.Repeat(" ", max(column, 1)), hint)
 }
