@@ -14,7 +14,7 @@ import (
 
 // internalPrefix begins the names of the builtins that are carried out here.
 // No script can spell it.
-const internalPrefix = "\x00"
+const internalPrefix = "\x01"
 
 // call sees every simple command before it runs, and turns what the
 // interpreter's builtins do not understand into what they, or exec, do.

@@ -17,16 +17,14 @@ func (c *call) targets(opts options, names []string) (pairs [][2]string) {
 	dir, into := opts.last('t')
 	if into {
 		c.need(names, 1)
-		if !isDir(c.path(dir)) {
-			c.die(1, "target directory '%s': No such file or directory", dir)
-		}
+		c.wantDir("target directory", dir)
 	} else {
 		c.need(names, 2)
 		last := names[len(names)-1]
 		if !opts.has('T') && isDir(c.path(last)) {
 			dir, into = last, true
-		} else if len(names) > 2 {
-			c.die(1, "target '%s' is not a directory", last)
+		} else if len(names) > 2 || strings.HasSuffix(last, "/") && !isDir(c.path(names[0])) {
+			c.wantDir("target", last)
 		}
 		if !into {
 			return [][2]string{{names[0], last}}
@@ -41,6 +39,17 @@ func (c *call) targets(opts options, names []string) (pairs [][2]string) {
 		pairs = append(pairs, [2]string{name, strings.TrimSuffix(dir, "/") + "/" + dest})
 	}
 	return pairs
+}
+
+// wantDir ends the tool unless there is a directory of that name.
+func (c *call) wantDir(what, name string) {
+	fi, err := os.Stat(c.path(name))
+	if err == nil && !fi.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err != nil {
+		c.die(1, "%s '%s': %s", what, name, reason(err))
+	}
 }
 
 // copier copies trees with the options of cp.

@@ -46,6 +46,9 @@ func (c *call) diffNodes(opts options, a, b string) int {
 	if !slices.ContainsFunc(edits, func(e edit) bool { return e.op != ' ' }) {
 		return 0
 	}
+	if c.diffHeader != "" && !opts.has('q') {
+		fmt.Fprintf(c.out, "%s %s %s\n", c.diffHeader, a, b)
+	}
 	switch {
 	case opts.has('q'):
 		fmt.Fprintf(c.out, "Files %s and %s differ\n", a, b)
@@ -61,6 +64,17 @@ func (c *call) diffNodes(opts options, a, b string) int {
 		writeNormal(c.out, edits)
 	}
 	return 1
+}
+
+// optionWords are the arguments that are options, as they were given.
+func (c *call) optionWords() []string {
+	var words []string
+	for _, arg := range c.args {
+		if len(arg) > 1 && arg[0] == '-' {
+			words = append(words, arg)
+		}
+	}
+	return words
 }
 
 func (c *call) diffRead(opts options, name string) ([]byte, bool) {
@@ -118,6 +132,7 @@ func (c *call) diffDirs(opts options, a, b string) int {
 			}
 			status = max(status, c.diffNodes(opts, x, y))
 		case inA && inB:
+			c.diffHeader = "diff " + strings.Join(c.optionWords(), " ")
 			status = max(status, c.diffNodes(opts, x, y))
 		case opts.has('N') && !isDir(c.path(x)) && !isDir(c.path(y)):
 			status = max(status, c.diffNodes(opts, x, y))

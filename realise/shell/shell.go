@@ -180,6 +180,7 @@ func interpret(ctx context.Context, script io.Reader, zero string, params []stri
 	for st, err := range syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(script) {
 		if err != nil {
 			syntaxErr = err
+			file.Stmts = beforeLine(file.Stmts, err)
 			break
 		}
 		file.Stmts = append(file.Stmts, st)
@@ -216,6 +217,19 @@ func interpret(ctx context.Context, script io.Reader, zero string, params []stri
 	}
 	fmt.Fprintf(sio.Stderr, "%s: %v\n", zero, err)
 	return 1
+}
+
+// beforeLine leaves out the statements on the line of a syntax error: shells
+// read whole lines before they run anything.
+func beforeLine(stmts []*syntax.Stmt, err error) []*syntax.Stmt {
+	var perr syntax.ParseError
+	if !errors.As(err, &perr) {
+		return stmts
+	}
+	for len(stmts) > 0 && stmts[len(stmts)-1].End().Line() >= perr.Pos.Line() {
+		stmts = stmts[:len(stmts)-1]
+	}
+	return stmts
 }
 
 // shell is the state that the interpreter's handlers share.

@@ -81,7 +81,11 @@ func (c *call) sort() int {
 		for i := 1; i < len(all); i++ {
 			if d := compare(all[i-1], all[i]); d > 0 || d == 0 && opts.has('u') {
 				if opts.has('c') {
-					c.warn("-:%d: disorder: %s", i+1, all[i])
+					name := "-"
+					if len(files) > 0 {
+						name = files[0]
+					}
+					c.warn("%s:%d: disorder: %s", name, i+1, all[i])
 				}
 				return 1
 			}

@@ -154,7 +154,7 @@ func (c *call) cmp() int {
 				name = files[1]
 			}
 			if !opts.has('s') {
-				c.warn("EOF on %s after byte %d, line %d", name, pos-1, line)
+				c.warn("EOF on %s after byte %d, in line %d", name, pos-1, line)
 			}
 			return 1
 		case aerr != nil || berr != nil:
@@ -167,7 +167,7 @@ func (c *call) cmp() int {
 				return 1
 			}
 			if !opts.has('l') {
-				fmt.Fprintf(c.out, "%s %s differ: byte %d, line %d\n", files[0], files[1], pos, line)
+				fmt.Fprintf(c.out, "%s %s differ: char %d, line %d\n", files[0], files[1], pos, line)
 				return 1
 			}
 			fmt.Fprintf(c.out, "%d %3o %3o\n", pos, a, b)

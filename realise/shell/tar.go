@@ -60,7 +60,11 @@ func (c *call) tar() int {
 		c.die(2, "You must specify one of the '-ctx' options")
 	}
 	if err != nil {
-		c.die(2, "%s", err)
+		c.warn("%s", err)
+		c.die(2, "Error is not recoverable: exiting now")
+	}
+	if c.status > 0 {
+		c.warn("Exiting with failure status due to previous errors")
 	}
 	return 0
 }

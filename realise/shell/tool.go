@@ -24,6 +24,8 @@ type call struct {
 	out *bufio.Writer
 	// status is what the tool returns unless it says otherwise.
 	status int
+	// diffHeader introduces the differences of files in directories.
+	diffHeader string
 }
 
 // tool carries out a call and returns the exit status.
@@ -390,7 +392,7 @@ func (c *call) inputs(files []string, f func(name string, r io.Reader) error) {
 		files = []string{"-"}
 	}
 	for _, name := range files {
-		if name == "-" {
+		if name == "-" || name == "/dev/stdin" {
 			if err := f(name, c.Stdin); err != nil {
 				c.inputErr(name, err)
 			}
