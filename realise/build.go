@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,8 +31,9 @@ type build struct {
 	typ  derivation.Type
 	opts *derivation.Options
 	mode Mode
-	slot int    // of Options.Jobs
-	dir  string // of this attempt
+	slot int // of Options.Jobs
+	g    *graph
+	room *sandbox.Room // that it runs in
 
 	inputs        []storepath.Path  // closure of the inputs, sorted
 	inputRewrites *strings.Replacer // what stands for outputs of inputs; nil: nothing
@@ -209,17 +211,11 @@ func (b *build) attempt() error {
 	if err := b.chooseScratch(); err != nil {
 		return err
 	}
-	dir, err := b.r.makeBuildDir()
-	if err != nil {
+	var err error
+	if b.room, err = b.g.enter(b.slot); err != nil {
 		return err
 	}
-	b.dir = dir
-	keep := false
-	defer func() {
-		if !keep {
-			_ = removeTree(dir) // a leftover in the private directory harms nobody
-		}
-	}()
+	defer func() { b.g.leave(b.slot, b.room) }()
 	log, err := b.r.openLog(b.path)
 	if err != nil {
 		return err
@@ -227,13 +223,13 @@ func (b *build) attempt() error {
 	verb := map[Mode]string{Normal: "building '%s'", Check: "checking outputs of '%s'", Repair: "repairing outputs of '%s'"}[b.mode]
 	b.r.event(Event{Kind: BuildStarted, Drv: b.path, Text: fmt.Sprintf(verb, b.r.print(b.path))})
 	if name, ok := b.drv.IsBuiltin(); ok {
-		err = b.builtin(name, dir, log)
+		err = b.builtin(name, log)
 	} else {
-		err = b.external(dir, log)
+		err = b.external(log)
 	}
-	err = errors.Join(err, log.close())
+	err = errors.Join(err, log.close(), b.room.Strip())
 	if err == nil {
-		err = b.takeOutputs(b.outputDir(dir))
+		err = b.takeOutputs(b.outputDir())
 		if err == nil {
 			b.postBuildHook()
 		}
@@ -242,7 +238,7 @@ func (b *build) attempt() error {
 	if errors.As(err, &failed) {
 		_, builtin := b.drv.IsBuiltin()
 		if b.r.opts.KeepFailed && !builtin && b.ctx.Err() == nil {
-			keep = b.keepFailed(dir, failed)
+			b.keepFailed(failed)
 		}
 		return failed
 	}
@@ -250,55 +246,24 @@ func (b *build) attempt() error {
 }
 
 // outputDir is where the scratch outputs lie.
-func (b *build) outputDir(dir string) string {
+func (b *build) outputDir() string {
 	if _, builtin := b.drv.IsBuiltin(); b.sandboxed || builtin {
-		return filepath.Join(dir, "store")
+		return b.room.Store()
 	}
 	return b.r.store.RealDir()
 }
 
 // keepFailed leaves the build directory to the user.
-func (b *build) keepFailed(dir string, failed *BuildError) bool {
-	failed.KeptDir = filepath.Join(dir, "build")
+func (b *build) keepFailed(failed *BuildError) {
+	failed.KeptDir = b.room.Build()
 	b.r.event(Event{Kind: Message, Drv: b.path, Text: "note: keeping build directory \"" + failed.KeptDir + "\""})
-	_ = removeTree(filepath.Join(dir, "store"))
-	_ = removeTree(filepath.Join(dir, "tmp"))
-	for _, d := range []string{dir, failed.KeptDir} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// makeBuildDir makes a directory for one build, in one that only we can change.
-func (r *Realiser) makeBuildDir() (string, error) {
-	top := r.opts.BuildDir
-	if top == "" {
-		top = filepath.Join(r.store.StateDir(), "builds")
-	}
-	for {
-		dir := filepath.Join(top, fmt.Sprintf("nix-%d-%d", os.Getpid(), r.dirs.Add(1)))
-		err := os.Mkdir(dir, 0o700)
-		if errors.Is(err, os.ErrNotExist) {
-			if err := os.MkdirAll(top, 0o755); err != nil {
-				return "", err
-			}
-			continue
-		}
-		if errors.Is(err, os.ErrExist) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		return dir, os.Mkdir(filepath.Join(dir, "build"), 0o700)
-	}
+	b.room.Keep()
+	b.room = nil
 }
 
 // external runs a builder that is a program.
-func (b *build) external(dir string, log *buildLog) error {
-	top := filepath.Join(dir, "build")
+func (b *build) external(log *buildLog) error {
+	top := b.room.Build()
 	if b.sandboxed {
 		top = sandbox.BuildDir
 	}
@@ -311,7 +276,7 @@ func (b *build) external(dir string, log *buildLog) error {
 		if filepath.Base(name) != name || name == "." || name == ".." {
 			return fmt.Errorf("'%s' is not a file name", name)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "build", name), []byte(rewrite(content)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(b.room.Build(), name), []byte(rewrite(content)), 0o644); err != nil {
 			return err
 		}
 	}
@@ -321,20 +286,20 @@ func (b *build) external(dir string, log *buildLog) error {
 	}
 	var proc *sandbox.Process
 	if b.sandboxed {
-		proc, err = b.startSandboxed(dir, args, env.list(rewrite))
+		proc, err = b.startSandboxed(args, env.list(rewrite))
 	} else {
 		proc, err = sandbox.StartDirect(&sandbox.Direct{Dir: top, Path: b.drv.Builder, Args: args, Env: env.list(rewrite)})
 	}
 	if err != nil {
-		return b.setupFailure(err)
+		return b.setupFailure(err, log)
 	}
 	return b.supervise(proc, log)
 }
 
-func (b *build) startSandboxed(dir string, args, env []string) (*sandbox.Process, error) {
+func (b *build) startSandboxed(args, env []string) (*sandbox.Process, error) {
 	r := b.r
 	spec := &sandbox.Spec{
-		Dir: dir, Slot: b.slot, StoreDir: r.scheme.Dir, RealStore: r.store.RealDir(),
+		StoreDir: r.scheme.Dir, RealStore: r.store.RealDir(),
 		Path: b.drv.Builder, Args: args, Env: env,
 		Platform: b.drv.Platform, ShmSize: r.opts.SandboxShmSize, Limits: r.opts.Limits,
 		AllowNewPrivileges: r.opts.AllowNewPrivileges, NoSyscallFilter: r.opts.NoSyscallFilter,
@@ -385,7 +350,7 @@ func (b *build) startSandboxed(dir string, args, env []string) (*sandbox.Process
 		spec.Shell = bin
 		spec.Binds = append(spec.Binds, libs...)
 	}
-	return sandbox.Start(spec)
+	return b.room.Start(spec)
 }
 
 // shell is the program that sandboxes have as /bin/sh.
@@ -416,8 +381,16 @@ func (b *build) extraPaths() ([]sandbox.Bind, error) {
 }
 
 // setupFailure says that a builder never ran.
-func (b *build) setupFailure(err error) error {
+func (b *build) setupFailure(err error, log *buildLog) error {
 	var setup *sandbox.SetupError
+	var exec *sandbox.ExecError
+	if errors.As(err, &exec) {
+		// As the reference, whose child reports this as its own output.
+		if _, err := fmt.Fprintln(log, exec); err != nil {
+			return err
+		}
+		return b.failed("failed with exit code 1", 1, 0, log)
+	}
 	if errors.As(err, &setup) || errors.Is(err, sandbox.ErrUnsupported) {
 		e := b.r.failf(InputRejected, b.path, "Cannot build '%s'.\nReason: %s", b.r.print(b.path), err)
 		e.Cause = err
@@ -443,7 +416,7 @@ func (b *build) supervise(proc *sandbox.Process, log *buildLog) error {
 	case fail != nil:
 		return fail
 	case err != nil:
-		return b.setupFailure(err)
+		return b.setupFailure(err, log)
 	case status.OK():
 		return nil
 	}
@@ -502,19 +475,21 @@ func drain(proc *sandbox.Process) {
 
 // builderFailed words the failure of a builder as the reference does.
 func (b *build) builderFailed(status sandbox.Status, log *buildLog) error {
-	e := b.r.failf(BuilderFailed, b.path, "")
-	how := "died abnormally"
 	switch {
 	case status.Exited():
-		e.Exit = status.ExitStatus()
-		how = fmt.Sprintf("failed with exit code %d", e.Exit)
+		code := status.ExitStatus()
+		return b.failed(fmt.Sprintf("failed with exit code %d", code), code, 0, log)
 	case status.Signaled():
-		e.Signal = status.Signal()
-		how = fmt.Sprintf("failed due to signal %d (%s)", int(e.Signal), signalText(e.Signal))
+		sig := status.Signal()
+		return b.failed(fmt.Sprintf("failed due to signal %d (%s)", int(sig), signalText(sig)), -1, sig, log)
 	}
+	return b.failed("died abnormally", -1, 0, log)
+}
+
+func (b *build) failed(how string, exit int, sig syscall.Signal, log *buildLog) error {
 	log.endLine()
-	e.LogTail = log.tail
-	e.Message = b.failure("builder "+how, log.tail)
+	e := b.r.failf(BuilderFailed, b.path, "%s", b.failure("builder "+how, log.tail))
+	e.Exit, e.Signal, e.LogTail = exit, sig, log.tail
 	if b.diskFull() {
 		e.Kind = TransientFailure
 		e.Message += "\nnote: build failure may have been caused by lack of free disk space"

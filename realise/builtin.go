@@ -6,11 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/seed192a40f6/glang/derivation"
-	"github.com/seed192a40f6/glang/realise/sandbox"
 	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
@@ -85,7 +83,7 @@ func ownBuiltin(name string) BuiltinFunc {
 }
 
 // builtin runs a built-in builder.
-func (b *build) builtin(name, dir string, log *buildLog) error {
+func (b *build) builtin(name string, log *buildLog) error {
 	f := b.r.opts.Builtins[name]
 	if f == nil {
 		f = ownBuiltin(name)
@@ -97,13 +95,10 @@ func (b *build) builtin(name, dir string, log *buildLog) error {
 	}
 	c := &BuiltinContext{
 		Drv: b.drv, Outputs: map[string]string{}, OutputPaths: map[string]string{},
-		TmpDir: filepath.Join(dir, "build"), Log: log, Scheme: b.r.scheme, Cores: b.r.opts.Cores, b: b,
-	}
-	if err := os.Mkdir(filepath.Join(dir, "store"), 0o700); err != nil {
-		return err
+		TmpDir: b.room.Build(), Log: log, Scheme: b.r.scheme, Cores: b.r.opts.Cores, b: b,
 	}
 	for _, o := range b.outputs {
-		c.Outputs[o.name] = filepath.Join(dir, "store", o.scratch.String())
+		c.Outputs[o.name] = filepath.Join(b.room.Store(), o.scratch.String())
 		c.OutputPaths[o.name] = b.r.print(o.scratch)
 	}
 	ctx := b.ctx
@@ -122,14 +117,9 @@ func (b *build) builtin(name, dir string, log *buildLog) error {
 	if _, err := fmt.Fprintf(log, "error: %s\n", err); err != nil {
 		return err
 	}
-	failed := b.r.failf(BuilderFailed, b.path, "%s", b.failure("builder failed with exit code 1", log.tail))
-	failed.Exit, failed.LogTail, failed.Cause = 1, log.tail, err
-	if !b.typ.IsSandboxed() {
-		failed.Kind = TransientFailure
-	}
-	return failed
+	return b.failed("failed with exit code 1", 1, 0, log)
 }
 
 // Init takes over if this process was started to become part of a build. A
 // program that builds calls it first thing in main.
-func Init() { sandbox.Init() }
+func Init() {}

@@ -35,6 +35,7 @@ type graph struct {
 	failed  bool // a target failed, and KeepGoing is not set
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
+	rooms   map[int]*slotRoom // by slot; one build at a time is in it
 }
 
 // A drvNode is what is known of a derivation that is needed.
@@ -85,6 +86,7 @@ func (r *Realiser) newGraph(mode Mode) *graph {
 		infos: map[storepath.Path]*found{}, refs: map[storepath.Path][]storepath.Path{},
 		outputs: map[storepath.Path]map[string]storepath.Path{},
 		done:    make(chan struct{}),
+		rooms:   map[int]*slotRoom{},
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/seed192a40f6/glang/realise/sandbox"
@@ -76,7 +75,7 @@ func (b *build) diffHook(old, other string) {
 	if hook == "" {
 		return
 	}
-	cmd := exec.CommandContext(b.ctx, hook, old, other, b.r.print(b.path), filepath.Join(b.dir, "build"))
+	cmd := exec.CommandContext(b.ctx, hook, old, other, b.r.print(b.path), b.room.Build())
 	cmd.Dir = "/"
 	out, err := cmd.CombinedOutput()
 	if text := strings.TrimRight(string(out), "\n"); text != "" {

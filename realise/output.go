@@ -38,7 +38,7 @@ type output struct {
 // takeOutputs copies what the builder made out of dir, the directory that has
 // the scratch outputs, checks it and makes it valid.
 func (b *build) takeOutputs(dir string) error {
-	tmp, done, err := b.r.store.TempDir()
+	tmp, done, err := b.g.workDir(b.slot)
 	if err != nil {
 		return err
 	}

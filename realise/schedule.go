@@ -182,6 +182,7 @@ func (g *graph) work(ctx context.Context) error {
 		go g.perform(inner, t)
 	}
 	<-g.done
+	g.closeRooms()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -315,7 +316,7 @@ func (g *graph) build(ctx context.Context, n *drvNode, slot int) error {
 	for _, w := range n.opts.Warnings {
 		g.r.event(Event{Kind: Warning, Drv: n.path, Text: w})
 	}
-	b := &build{r: g.r, ctx: ctx, path: n.path, drv: n.drv, typ: n.typ, opts: n.opts, mode: n.mode, slot: slot}
+	b := &build{g: g, r: g.r, ctx: ctx, path: n.path, drv: n.drv, typ: n.typ, opts: n.opts, mode: n.mode, slot: slot}
 	start := slices.Clone(n.drv.InputSrcs)
 	var pairs []string
 	for p, in := range n.drv.InputDrvs {

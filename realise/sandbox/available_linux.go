@@ -1,27 +1,34 @@
 package sandbox
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 )
 
 // Available says why builds cannot be sandboxed here, by sandboxing nothing:
-// it starts an init whose builder does not exist.
+// a builder that does not exist.
 func Available() error {
-	dir, err := os.MkdirTemp("", "glang-sandbox")
+	top, err := os.MkdirTemp("", "glang-sandbox")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	store := filepath.Join(dir, "inputs")
-	if err := os.Mkdir(store, 0o755); err != nil {
+	defer os.RemoveAll(top)
+	r, err := OpenRoom(filepath.Join(top, "room"), 0, os.RemoveAll)
+	if err != nil {
 		return err
 	}
-	p, err := Start(&Spec{Dir: dir, StoreDir: "/store", RealStore: store, Path: "/none", Args: []string{"none"}})
+	p, err := r.Start(&Spec{StoreDir: "/store", RealStore: top, Path: "/none", Args: []string{"none"}})
 	if err != nil {
 		return err
 	}
 	defer p.Output.Close()
-	_, err = p.Wait() // the failure to execute /none is the builder's, not an error here
+	_, _ = io.Copy(io.Discard, p.Output) // ends with EIO
+	_, err = p.Wait()
+	var exec *ExecError
+	if errors.As(err, &exec) {
+		return nil
+	}
 	return err
 }

@@ -36,39 +36,34 @@ func StartDirect(d *Direct) (*Process, error) {
 		Sys: directAttr(),
 	})
 	if err != nil {
-		return nil, errors.Join(&SetupError{"executing '" + d.Path + "': " + cause(err).Error()}, p.Output.Close())
+		p.Output.Close()
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			err = &ExecError{d.Path, errno}
+		}
+		return nil, err
 	}
 	return p, nil
 }
 
-func cause(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
-
 // Wait waits for the end of the build. It fails with a *SetupError if the
-// builder never ran. The caller reads Output to its end first.
+// sandbox could not be set up, and with an *ExecError if there is no such
+// builder. The caller reads Output to its end first.
 func (p *Process) Wait() (Status, error) {
 	var complaint []byte
 	if p.setup != nil {
-		complaint, _ = io.ReadAll(p.setup) // ends with the init's exec or death
+		complaint, _ = io.ReadAll(p.setup) // ends with the builder's start or death
 		p.setup.Close()
 	}
 	state, err := p.proc.Wait()
 	if p.group {
 		_ = syscall.Kill(-p.proc.Pid, syscall.SIGKILL) // ESRCH: none left
 	}
-	for _, f := range p.after {
-		f()
-	}
 	if err != nil {
 		return Status{}, err
 	}
 	if len(complaint) > 0 {
-		return Status{}, &SetupError{string(complaint)}
+		return Status{}, p.explain(complaint)
 	}
 	ws, _ := state.Sys().(syscall.WaitStatus)
 	return Status{WaitStatus: ws, User: state.UserTime(), System: state.SystemTime()}, nil

@@ -1,30 +1,27 @@
 // Package sandbox runs one builder apart from the machine it runs on.
 //
-// A build gets a private directory on the host, Spec.Dir, with three
-// directories in it: build (the working directory), tmp and store (an empty
-// store directory, into which the builder writes its outputs). On Linux the
-// own binary is started again as pid 1 of new user, mount, pid, network, ipc,
-// uts and cgroup namespaces; it assembles a root from a tmpfs, the three
-// directories, the inputs (read-only) and a few device nodes, moves into it,
-// gives up every capability and becomes the builder. So the builder is pid 1,
-// and with it ends every process of the build: when Wait returns there is none
-// left. It is uid 1000 and gid 100, has loopback and no other network, and
-// sees nothing else.
+// A build runs in a Room, a private directory on the host, with the
+// directories build (its working directory), tmp and store (an empty store
+// directory, into which the builder writes its outputs). On Linux a new process
+// is made pid 1 of new user, mount, pid, network, ipc, uts and cgroup
+// namespaces; it assembles a root from a tmpfs, those directories, the inputs
+// (read-only) and a few device nodes, moves into it, gives up every capability
+// and becomes the builder. So the builder is pid 1, and with it ends every
+// process of the build: when Wait returns there is none left. It is uid 1000
+// and gid 100, has loopback and no other network, and sees nothing else.
 //
 // Nothing here needs root. An ordinary user's builds run as that user. Root's
 // run as a host uid that nobody has, one for each build, lest the builder own
 // what root owns, the kernel's settings in /proc/sys among them.
 //
 // The package knows nothing of derivations or of the store's database: it is
-// told names of directories. Files that the caller puts into Dir/build before
-// Start are the builder's.
-//
-// A program that uses the package calls Init first thing in main.
+// told names of directories.
 package sandbox
 
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -34,7 +31,7 @@ var ErrUnsupported = errors.New("no sandbox on this system")
 
 // Inside the sandbox.
 const (
-	BuildDir = "/build" // where Dir/build appears; the working directory
+	BuildDir = "/build" // where the room's build appears; the working directory
 	UID      = 1000     // the builder's user
 	GID      = 100      // the builder's group
 )
@@ -62,8 +59,6 @@ type File struct {
 
 // A Spec describes one build.
 type Spec struct {
-	Dir       string   // private directory of this build, mode 0700, absolute; Start adds to it
-	Slot      int      // tells this process's running builds apart, from 0 to 63
 	StoreDir  string   // the store's name inside, e.g. /nix/store
 	RealStore string   // the store's directory on the host
 	Inputs    []string // base names in the store that the builder sees
@@ -95,10 +90,10 @@ type Process struct {
 	// A read fails with io.EOF or EIO when no process holds it any more.
 	Output *os.File
 
-	proc  *os.Process
-	setup *os.File // the init's complaint, if any; closed by its exec
-	group bool     // not a namespace: signal the process group
-	after []func()
+	proc    *os.Process
+	setup   *os.File           // where a failure before the builder's start is reported; closed by that
+	explain func([]byte) error // such a report
+	group   bool               // not a namespace: signal the process group
 }
 
 // A Status tells how a builder ended and what it used.
@@ -114,3 +109,17 @@ func (s Status) OK() bool { return s.Exited() && s.ExitStatus() == 0 }
 type SetupError struct{ Message string }
 
 func (e *SetupError) Error() string { return "while setting up the build environment: " + e.Message }
+
+// An ExecError says that the builder could not be executed.
+type ExecError struct {
+	Path  string
+	Errno syscall.Errno
+}
+
+func (e *ExecError) Error() string {
+	text := e.Errno.Error() // the C library begins its texts with a capital
+	return "executing '" + e.Path + "': " + strings.ToUpper(text[:1]) + text[1:]
+}
+
+// Unwrap gives the system's reason.
+func (e *ExecError) Unwrap() error { return e.Errno }
