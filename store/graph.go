@@ -87,10 +87,9 @@ func WriteGraphML(s API, roots []storepath.Path, w io.Writer) error {
 		if p.IsDerivation() {
 			kind = "derivation"
 		}
+		// up to the first dash, of which there may be none: as the reference
 		name := p.Name()
-		if i := strings.IndexByte(name, '-'); i >= 0 {
-			name = name[:i+1]
-		}
+		name = name[:strings.IndexByte(name, '-')+1]
 		fmt.Fprintf(out, "  <node id=\"%s\">\n    <data key=\"narSize\">%d</data>\n    <data key=\"name\">%s</data>\n"+
 			"    <data key=\"type\">%s</data>\n  </node>\n", p, info.NarSize, name, kind)
 		for _, r := range info.References {
