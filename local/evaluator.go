@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -78,6 +79,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		Trace:                     cfg.Trace,
 		Warn:                      cfg.Warn,
 		MaxCallDepth:              int(set.Int("max-call-depth")),
+		Cores:                     runtime.GOMAXPROCS(0),
 	}
 	if set.Bool("warn-short-path-literals") && opts.Parser.ShortPaths == parser.Ignore {
 		opts.Parser.ShortPaths = parser.Warn

@@ -2,6 +2,7 @@ package local
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,10 +89,26 @@ type Package struct {
 	// AttrPath is where it was found, "" for the value itself.
 	AttrPath string
 	Name     string
-	Attrs    *eval.Attrs
+	// Attrs is nil for a package that is only known by its store path.
+	Attrs *eval.Attrs
 
 	m       *eval.Machine
 	drvPath storepath.Path
+	outPath storepath.Path
+	flags   map[string]string // attributes of meta set by hand
+}
+
+// PathPackage is a package that is only known by its store path.
+func PathPackage(m *eval.Machine, name string, drv, out storepath.Path) *Package {
+	return &Package{Name: name, m: m, drvPath: drv, outPath: out}
+}
+
+// SetFlag sets an attribute of meta to a string.
+func (p *Package) SetFlag(name, value string) {
+	if p.flags == nil {
+		p.flags = map[string]string{}
+	}
+	p.flags[name] = value
 }
 
 // Packages finds the derivations in a value: the value itself, those in a
@@ -209,6 +226,9 @@ func attrPathComponent(s string) bool {
 }
 
 func (p *Package) attr(name string) (*eval.Value, ast.Pos, bool) {
+	if p.Attrs == nil {
+		return nil, ast.NoPos, false
+	}
 	return p.Attrs.Find(p.m.E.Symbols.Intern(name))
 }
 
@@ -222,6 +242,9 @@ func (p *Package) queryName() string {
 
 // System is the system the package is for, "unknown" if it does not say.
 func (p *Package) System() string {
+	if p.Attrs == nil {
+		return ""
+	}
 	v, pos, ok := p.attr("system")
 	if !ok {
 		return "unknown"
@@ -249,16 +272,22 @@ func (p *Package) DrvPath() storepath.Path {
 }
 
 // HasDrvPath says whether the package has a derivation at all.
-func (p *Package) HasDrvPath() bool { _, _, ok := p.attr("drvPath"); return ok }
+func (p *Package) HasDrvPath() bool {
+	_, _, ok := p.attr("drvPath")
+	return ok || !p.drvPath.IsZero()
+}
 
 // OutPath is the path of the default output.
 func (p *Package) OutPath() storepath.Path {
+	if !p.outPath.IsZero() {
+		return p.outPath
+	}
 	v, pos, ok := p.attr("outPath")
 	if !ok {
 		p.m.FailErr(ast.NoPos, fmt.Errorf("derivation does not have attribute 'outPath'"))
 	}
-	path, _ := p.m.CoerceToStorePath(v, pos, "while evaluating the output path of a derivation")
-	return path
+	p.outPath, _ = p.m.CoerceToStorePath(v, pos, "while evaluating the output path of a derivation")
+	return p.outPath
 }
 
 // OutputName is the output that the value stands for, "" if it does not say.
@@ -357,9 +386,27 @@ func (p *Package) MetaAttrs() *eval.Attrs {
 	return p.m.ForceAttrs(v, pos, "while evaluating the 'meta' attribute of a derivation")
 }
 
+// MetaNames are the names of meta's attributes, sorted.
+func (p *Package) MetaNames() []string {
+	var names []string
+	if attrs := p.MetaAttrs(); attrs != nil {
+		for sym := range attrs.All() {
+			names = append(names, p.m.E.Symbols.Name(sym))
+		}
+	}
+	for n := range p.flags {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Meta is an attribute of meta, forced deeply; nil if there is none or if it
 // holds functions or derivations.
 func (p *Package) Meta(name string) *eval.Value {
+	if v, ok := p.flags[name]; ok {
+		return p.m.NewValue(eval.String(v, 0))
+	}
 	attrs := p.MetaAttrs()
 	if attrs == nil {
 		return nil

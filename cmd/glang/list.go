@@ -7,6 +7,6 @@ func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		a.configCommand(), a.hashCommand(), a.evalCommand(), a.buildCommand(), a.logCommand(), a.storeCommand(), a.narCommand(), a.keyCommand(),
 		a.pathInfoCommand(), a.derivationCommand(), a.whyDependsCommand(), a.copyCommand(),
-		a.fmtCommand(), a.lspCommand(),
+		a.replCommand(), a.fmtCommand(), a.lspCommand(),
 	}
 }

@@ -70,6 +70,10 @@ func tool(name string) func(*app, []string) error {
 		return nixBuild
 	case "nix-store":
 		return nixStore
+	case "nix-env":
+		return nixEnv
+	case "nix-collect-garbage":
+		return nixCollectGarbage
 	case "nix-hash":
 		return nixHash
 	}

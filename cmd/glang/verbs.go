@@ -73,7 +73,7 @@ func (a *app) runVerb(c *cobra.Command, s setup, args []string) error {
 		return c.Help()
 	}
 	a.settings.WarnUnknown()
-	if a.asNix && !a.settings.FeatureEnabled("nix-command") {
+	if a.asNix && c.Name() != "repl" && !a.settings.FeatureEnabled("nix-command") {
 		return local.MissingFeature("nix-command")
 	}
 	return run()

@@ -1,0 +1,352 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/local"
+	"github.com/seed192a40f6/glang/realise"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// replCommand is a command of the REPL.
+type replCommand struct {
+	names []string // the first is the one shown
+	arg   string
+	doc   string
+	run   func(r *repl, arg string) (quit bool, err error)
+}
+
+// replCommands are the commands in the order in which :? shows them.
+func replCommands() []replCommand {
+	simple := func(f func(r *repl, arg string) error) func(*repl, string) (bool, error) {
+		return func(r *repl, arg string) (bool, error) { return false, f(r, arg) }
+	}
+	drv := func(f func(r *repl, drv storepath.Path) error) func(*repl, string) (bool, error) {
+		return simple(func(r *repl, arg string) error {
+			p, err := r.derivation(arg)
+			if err != nil {
+				return err
+			}
+			return f(r, p)
+		})
+	}
+	tool := func(words ...string) func(*repl, string) (bool, error) {
+		return drv(func(r *repl, p storepath.Path) error {
+			return r.runTool(append(words, r.a.session.Scheme.Print(p))...)
+		})
+	}
+	return []replCommand{
+		{[]string{":a", ":add"}, "EXPR", "put the attributes of a set into scope", simple((*repl).add)},
+		{[]string{":b"}, "EXPR", "build a derivation", drv((*repl).build)},
+		{[]string{":bl"}, "EXPR", "build a derivation and link to its outputs from here", drv((*repl).buildLink)},
+		{[]string{":doc"}, "EXPR", "show the documentation of a function or attribute", simple((*repl).doc)},
+		{[]string{":e", ":edit"}, "EXPR", "open a package, function or file in $EDITOR, then reload", simple((*repl).edit)},
+		{[]string{":env"}, "", "list the variables of this session", simple((*repl).env)},
+		{[]string{":i"}, "EXPR", "build a derivation and install it into the profile", tool("nix-env", "-i")},
+		{[]string{":l", ":load"}, "PATH", "load a file and put its attributes into scope", simple((*repl).loadCommand)},
+		{[]string{":lf", ":load-flake"}, "REF", "load a flake and put its outputs into scope", simple((*repl).loadFlake)},
+		{[]string{":ll", ":last-loaded"}, "", "list the variables that were put into scope last", simple((*repl).showLast)},
+		{[]string{":log"}, "EXPR", "show the log of a derivation's build", drv((*repl).log)},
+		{[]string{":p", ":print"}, "EXPR", "evaluate all of a value and print it; strings plainly", simple((*repl).printAll)},
+		{[]string{":q", ":quit"}, "", "leave", func(*repl, string) (bool, error) { return true, nil }},
+		{[]string{":r", ":reload"}, "", "forget all variables and load all files again", simple((*repl).reload)},
+		{[]string{":sh"}, "EXPR", "open a shell with a derivation's dependencies", tool("nix-shell")},
+		{[]string{":stats"}, "", "show what evaluation has used so far", simple((*repl).stats)},
+		{[]string{":t"}, "EXPR", "tell the type of a value", simple((*repl).typeOf)},
+		{[]string{":te", ":trace-enable"}, "[BOOL]", "show whole traces of errors, or not, or change it", simple((*repl).traceEnable)},
+		{[]string{":time"}, "EXPR", "evaluate and print, and tell how long it took", simple((*repl).time)},
+		{[]string{":u"}, "EXPR", "build a derivation and open a shell with it", simple((*repl).use)},
+		{[]string{":?", ":help"}, "", "show this list", simple((*repl).help)},
+	}
+}
+
+func (r *repl) command(name, arg string) (quit bool, err error) {
+	for _, c := range replCommands() {
+		for _, n := range c.names {
+			if n == name {
+				return c.run(r, arg)
+			}
+		}
+	}
+	return false, fmt.Errorf("unknown command '%s'", name)
+}
+
+func (r *repl) help(string) error {
+	r.a.println("The following commands are available:")
+	r.a.println()
+	line := func(what, doc string) { r.a.printf("  %-28s %s\n", what, doc) }
+	line("<expr>", "evaluate an expression and print it, one level deep")
+	line("<x> = <expr>", "bind a variable; several bindings and inherit work too")
+	for _, c := range replCommands() {
+		what := strings.Join(c.names, ", ")
+		if c.arg != "" {
+			what += " <" + strings.ToLower(strings.Trim(c.arg, "[]")) + ">"
+		}
+		line(what, c.doc)
+	}
+	return nil
+}
+
+func (r *repl) add(arg string) error {
+	return r.withValue(arg, func(v *eval.Value) error { return r.x.Do(func() { r.addAttrs(v) }) })
+}
+
+func (r *repl) loadCommand(arg string) error {
+	if arg == "" {
+		return fmt.Errorf("cannot use ':load' without a path specified. (Use '.' for the current working directory.)")
+	}
+	r.x.E.ResetFiles()
+	return r.loadFile(arg)
+}
+
+func (r *repl) loadFlake(string) error { return fmt.Errorf("flakes are not supported yet") }
+
+func (r *repl) reload(string) error {
+	r.x.E.ResetFiles()
+	r.reset()
+	return r.load()
+}
+
+func (r *repl) showLast(string) error {
+	if r.last == nil {
+		return fmt.Errorf("nothing has been loaded yet")
+	}
+	for a := range r.last.Sorted(r.x.Machine) {
+		r.a.println(r.x.E.Symbols.Name(a.Name))
+	}
+	return nil
+}
+
+func (r *repl) env(string) error {
+	for _, n := range r.names() {
+		if sym, ok := r.x.E.Symbols.Lookup(n); ok && r.vars[sym] != nil {
+			r.a.println(ast.ShowIdentifier(n))
+		}
+	}
+	return nil
+}
+
+func (r *repl) typeOf(arg string) error {
+	return r.withValue(arg, func(v *eval.Value) error {
+		return r.x.Do(func() { r.a.println(r.x.ShowType(v)) })
+	})
+}
+
+func (r *repl) printAll(arg string) error {
+	return r.withValue(arg, func(v *eval.Value) error {
+		if v.Kind() == eval.KindString {
+			r.a.println(v.Str())
+			return nil
+		}
+		return r.print(v, 0)
+	})
+}
+
+func (r *repl) time(arg string) error {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	err := r.withValue(arg, func(v *eval.Value) error { return r.print(v, 1) })
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if err == nil {
+		r.a.printf("%v, %s allocated\n", took.Round(time.Microsecond), renderSize(int64(after.TotalAlloc-before.TotalAlloc)))
+	}
+	return err
+}
+
+func (r *repl) stats(string) error {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	r.a.printf("variables   %d of the session, %d of the base scope\n", len(r.vars), len(r.x.E.Globals()))
+	r.a.printf("names       %d, %s\n", r.x.E.Symbols.Len(), renderSize(r.x.E.Symbols.Bytes()))
+	r.a.printf("memory      %s in use, %s allocated in all, %s from the system\n",
+		renderSize(int64(m.HeapAlloc)), renderSize(int64(m.TotalAlloc)), renderSize(int64(m.Sys)))
+	r.a.printf("collections %d, %v paused\n", m.NumGC, time.Duration(m.PauseTotalNs).Round(time.Microsecond))
+	return nil
+}
+
+func (r *repl) traceEnable(arg string) error {
+	switch {
+	case arg == "false", arg == "" && r.showTrace:
+		r.a.println("not showing error traces")
+		r.showTrace = false
+	case arg == "true", arg == "":
+		r.a.println("showing error traces")
+		r.showTrace = true
+	default:
+		return fmt.Errorf("unexpected argument '%s' to %s", arg, ":te")
+	}
+	r.x.E.Options().ShowTrace = r.showTrace
+	return nil
+}
+
+// derivation evaluates an expression to a derivation in the store.
+func (r *repl) derivation(arg string) (storepath.Path, error) {
+	v, err := r.eval(arg)
+	if err != nil {
+		return storepath.Path{}, err
+	}
+	return r.derivationOf(v)
+}
+
+func (r *repl) derivationOf(v *eval.Value) (p storepath.Path, err error) {
+	err = r.x.Do(func() {
+		pkg := local.PackageOf(r.x.Machine, v, false)
+		switch {
+		case pkg == nil:
+			r.x.FailErr(ast.NoPos, fmt.Errorf("expression does not evaluate to a derivation, so I can't build it"))
+		case !pkg.HasDrvPath():
+			r.x.FailErr(ast.NoPos, fmt.Errorf("expression did not evaluate to a valid derivation (no 'drvPath' attribute)"))
+		}
+		p = pkg.DrvPath()
+	})
+	if err != nil {
+		return p, err
+	}
+	if ok, err := r.a.session.API.IsValid(p); err != nil || !ok {
+		if err == nil {
+			err = fmt.Errorf("expression evaluated to invalid derivation '%s'", r.a.session.Scheme.Print(p))
+		}
+		return p, err
+	}
+	return p, nil
+}
+
+func (r *repl) build(drv storepath.Path) error     { return r.buildAs(drv, false) }
+func (r *repl) buildLink(drv storepath.Path) error { return r.buildAs(drv, true) }
+
+func (r *repl) buildAs(drv storepath.Path, link bool) error {
+	results, err := r.a.realise([]realise.Target{{Drv: drv}}, realise.Normal, false)
+	if err != nil {
+		return err
+	}
+	r.a.println("\nThis derivation produced the following outputs:")
+	for _, res := range results {
+		for _, name := range sortedNames(res.Outputs) {
+			path := r.a.session.Scheme.Print(res.Outputs[name])
+			if !link || r.a.session.Store == nil {
+				r.a.printf("  %s -> %s\n", name, path)
+				continue
+			}
+			to := "repl-result-" + name
+			if err := r.a.session.Store.AddPermRoot(res.Outputs[name], r.a.env.Cwd+"/"+to); err != nil {
+				return err
+			}
+			r.a.printf("  ./%s -> %s\n", to, path)
+		}
+	}
+	return nil
+}
+
+func (r *repl) log(drv storepath.Path) error {
+	s, err := r.a.session.LocalStore()
+	if err != nil {
+		return err
+	}
+	return r.a.printLog(s, drv)
+}
+
+// use opens a shell that has a package.
+func (r *repl) use(arg string) error {
+	v, err := r.eval(arg)
+	if err != nil {
+		return err
+	}
+	f, err := r.eval(`drv: (import <nixpkgs> { }).runCommand "shell" { buildInputs = [ drv ]; } ""`)
+	if err != nil {
+		return err
+	}
+	var shell *eval.Value
+	err = r.x.Do(func() { shell = r.x.NewValue(r.x.Call(f, ast.NoPos, v)) })
+	if err != nil {
+		return err
+	}
+	drv, err := r.derivationOf(shell)
+	if err != nil {
+		return err
+	}
+	return r.runTool("nix-shell", r.a.session.Scheme.Print(drv))
+}
+
+// runTool runs one of the tools of this program with the terminal.
+func (r *repl) runTool(words ...string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return r.run(self, words...)
+}
+
+func (r *repl) run(program string, args ...string) error {
+	r.a.stdout.Flush()
+	resume := r.in.Suspend()
+	defer resume()
+	c := exec.Command(program, args...)
+	c.Stdin, c.Stdout, c.Stderr, c.Dir = os.Stdin, os.Stdout, os.Stderr, r.a.env.Cwd
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("program '%s' failed: %w", program, err)
+	}
+	return nil
+}
+
+// edit opens what a value refers to in an editor.
+func (r *repl) edit(arg string) error {
+	var file string
+	line := 0
+	err := r.withValue(arg, func(v *eval.Value) error {
+		return r.x.Do(func() { file, line = r.placeOf(v, arg) })
+	})
+	if err != nil {
+		return err
+	}
+	editor := r.a.env.Get("EDITOR")
+	if editor == "" {
+		editor = "cat"
+	}
+	words := strings.Fields(editor)
+	if line > 0 {
+		for _, knows := range []string{"emacs", "nano", "vim", "kak"} {
+			if strings.Contains(editor, knows) {
+				words = append(words, fmt.Sprintf("+%d", line))
+				break
+			}
+		}
+	}
+	if err := r.run(words[0], append(words[1:], file)...); err != nil {
+		return err
+	}
+	return r.reload("")
+}
+
+// placeOf finds the file and line that a value is about; within Do.
+func (r *repl) placeOf(v *eval.Value, arg string) (file string, line int) {
+	switch {
+	case v.Kind() == eval.KindPath || v.Kind() == eval.KindString:
+		p, _ := r.x.CoerceToPath(v, ast.NoPos, "while evaluating the filename to edit")
+		return p, 0
+	case v.Kind() == eval.KindLambda:
+		loc, ok := r.x.E.Sources.Locate(r.x.Function(v).Pos)
+		if !ok || loc.Source.Origin != ast.FromFile {
+			r.x.FailErr(ast.NoPos, fmt.Errorf("'%s' cannot be shown in an editor", r.x.E.PosText(r.x.Function(v).Pos)))
+		}
+		return loc.Source.Path, loc.Line
+	}
+	found, _ := local.Select(r.x.Machine, "meta.position", r.x.auto, v)
+	text := r.x.ForceStringNoCtx(found, ast.NoPos, "while evaluating the 'meta.position' attribute of a derivation")
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		r.x.FailErr(ast.NoPos, fmt.Errorf("cannot parse 'meta.position' attribute '%s'", text))
+	}
+	if _, err := fmt.Sscanf(text[i+1:], "%d", &line); err != nil {
+		r.x.FailErr(ast.NoPos, fmt.Errorf("cannot parse line number '%s'", text[i+1:]))
+	}
+	return text[:i], line
+}
