@@ -120,6 +120,3 @@ func (b *build) builtin(name string, log *buildLog) error {
 	return b.failed("failed with exit code 1", 1, 0, log)
 }
 
-// Init takes over if this process was started to become part of a build. A
-// program that builds calls it first thing in main.
-func Init() {}

@@ -27,12 +27,12 @@ import (
 )
 
 // The test binary is the builder of the tests: as /bin/sh it carries out its
-// arguments, one command each.
+// arguments, one command each, unless the first is an option of a real shell.
 func TestMain(m *testing.M) {
-	realise.Init()
-	if os.Args[0] == "sh" {
+	if os.Args[0] == "sh" && (len(os.Args) < 2 || os.Args[1] != "-c") {
 		os.Exit(builder(os.Args[1:]))
 	}
+	realise.Init()
 	os.Exit(m.Run())
 }
 
@@ -274,6 +274,17 @@ func TestBuildChain(t *testing.T) {
 		t.Errorf("log %q", got)
 	}
 	b.clean()
+}
+
+func TestShell(t *testing.T) {
+	b := newBench(t)
+	out := b.out(b.drv("shell", []string{"-c", `mkdir -p $out/bin; for i in 1 2; do echo "line $i"; done > $out/bin/x; chmod +x $out/bin/x; cd $out; ln -s bin/x y`}, nil))
+	if got := read(t, out+"/y"); got != "line 1\nline 2\n" {
+		t.Errorf("got %q", got)
+	}
+	if fi, err := os.Stat(out + "/y"); err != nil || fi.Mode() != 0o555 {
+		t.Errorf("%v, %v", fi, err)
+	}
 }
 
 func TestEnvironment(t *testing.T) {
