@@ -119,4 +119,3 @@ func (b *build) builtin(name string, log *buildLog) error {
 	}
 	return b.failed("failed with exit code 1", 1, 0, log)
 }
-
