@@ -30,7 +30,7 @@ func (r *repl) doc(arg string) error {
 	}
 	var text string
 	var found bool
-	if err := r.x.Do(func() { text, found = r.docOf(v, 0) }); err != nil {
+	if err := r.x.Do(func() { text, found = r.docOf(v) }); err != nil {
 		return err
 	}
 	switch {
@@ -67,11 +67,8 @@ func (r *repl) selectedAttr(sel *ast.Select) (name ast.Symbol, pos ast.Pos, err 
 	return name, pos, err
 }
 
-// maxFunctors is how many functors are called in search of a function.
-const maxFunctors = 100
-
 // docOf describes a function; within Do.
-func (r *repl) docOf(v *eval.Value, depth int) (text string, found bool) {
+func (r *repl) docOf(v *eval.Value) (text string, found bool) {
 	switch {
 	case v.Kind() == eval.KindBuiltin:
 		b := v.Builtin()
@@ -87,17 +84,13 @@ func (r *repl) docOf(v *eval.Value, depth int) (text string, found bool) {
 	case r.x.IsFunctor(v):
 		// What the set's own argument is given to is not interesting: the
 		// function that this makes is.
-		fl := r.x.Catch(func() {
-			r.x.EnterCall(ast.NoPos)
-			defer r.x.LeaveCall()
-			functor, _ := v.Attrs().Get(r.x.E.Sym.Functor)
-			applied := r.x.NewValue(r.x.Call(functor, ast.NoPos, v))
-			r.x.Force(applied, ast.NoPos)
-			text, found = r.docOf(applied, depth+1)
-		})
-		if fl != nil {
-			fl.WithTrace(ast.NoPos, "while partially calling '__functor' to retrieve documentation").Throw()
-		}
+		r.x.Trace(ast.NoPos, "while partially calling '__functor' to retrieve documentation")
+		functor, _ := v.Attrs().Get(r.x.E.Sym.Functor)
+		applied := r.x.NewValue(r.x.Call(functor, ast.NoPos, v))
+		r.x.EnterCall(ast.NoPos)
+		text, found = r.docOf(applied)
+		r.x.LeaveCall()
+		r.x.Pop()
 		return text, found
 	}
 	return "", false
