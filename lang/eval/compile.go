@@ -343,6 +343,11 @@ func delayCaptures(n ast.Node) bool {
 func (e *Evaluator) compileCall(n *ast.Call) code {
 	fn := e.compile(n.Fn)
 	args := e.compileAllLazy(n.Args)
+	for _, a := range n.Args {
+		if p, ok := a.(*ast.Path); ok && isSource(p.Abs) {
+			e.aheadOf(aheadTask{path: p.Abs})
+		}
+	}
 	if k, ok := fn.(*constCode); ok && k.v.Kind() == KindBuiltin && len(k.v.Builtin().Args) == len(args) {
 		return &builtinCall{b: k.v.Builtin(), args: args, pos: n.Start}
 	}

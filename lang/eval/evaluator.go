@@ -59,6 +59,7 @@ type Evaluator struct {
 	live     map[*Machine]struct{}
 
 	files      fileCache
+	parsing    parseAhead
 	searchMu   sync.Mutex
 	searched   map[string]string // search path entry → folder, or "" if there is none
 	copyMu     sync.Mutex
@@ -243,12 +244,16 @@ func (e *Evaluator) warn(format string, args ...any) {
 
 // newParser makes a parser for one goroutine.
 func (e *Evaluator) newParser() *parser.Parser {
+	return parser.New(e.Symbols, e.Sources, e.parserOptions())
+}
+
+func (e *Evaluator) parserOptions() parser.Options {
 	o := e.opts.Parser
 	o.Pure = o.Pure || e.opts.Pure
 	if o.Warn == nil {
 		o.Warn = e.opts.Warn
 	}
-	return parser.New(e.Symbols, e.Sources, o)
+	return o
 }
 
 func (m *Machine) parserOf() *parser.Parser {

@@ -30,6 +30,9 @@ func (e *Evaluator) ResetFiles() {
 	e.files.mu.Lock()
 	e.files.init()
 	e.files.mu.Unlock()
+	e.parsing.mu.Lock()
+	e.parsing.asked, e.parsing.files = map[string]bool{}, map[string]*aheadFile{}
+	e.parsing.mu.Unlock()
 	e.copyMu.Lock()
 	clear(e.copied)
 	e.copyMu.Unlock()
@@ -79,30 +82,61 @@ func (m *Machine) evalFile(file string) Value {
 
 // ParseFile parses the file that an expression path was resolved to.
 func (m *Machine) ParseFile(file string, locals ...map[ast.Symbol]uint32) ast.Node {
-	files := m.E.Files()
-	real, err := m.E.ResolveSymlinks(file, false)
-	if err != nil {
-		m.FailErr(ast.NoPos, m.E.FileError(file, err))
+	if len(locals) == 0 {
+		if f, ok := m.E.parsedAhead(file); ok {
+			return m.takeAhead(f)
+		}
 	}
-	text, err := files.ReadFile(real)
+	src, text, err := m.E.readSource(file)
 	if err != nil {
-		m.FailErr(ast.NoPos, m.E.FileError(file, err))
+		m.FailErr(ast.NoPos, err)
 	}
 	m.Charge(int64(len(text)))
-	src := &ast.Source{
-		Origin: ast.FromFile, Path: m.E.DisplayPath(file), Size: len(text),
-		Text: func() ([]byte, error) { return files.ReadFile(real) },
-	}
 	node, err := m.Parse(src, text, path.Dir(file), locals...)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}
+	m.E.aheadOf(aheadTask{node: node})
 	if o, _ := m.E.overlay(file); o != nil && o.Internal {
 		m.E.allowMu.Lock()
 		m.E.internalAt = append(m.E.internalAt, posRange{src.Base, src.Base + ast.Pos(src.Size) + 1})
 		m.E.allowMu.Unlock()
 	}
 	return node
+}
+
+// takeAhead takes over a file that was parsed ahead.
+func (m *Machine) takeAhead(f aheadFile) ast.Node {
+	m.Charge(int64(f.size))
+	if f.err == nil {
+		m.E.aheadOf(aheadTask{node: f.node})
+	}
+	for _, w := range f.warnings {
+		if m.E.opts.Warn != nil {
+			m.E.opts.Warn(w)
+		}
+	}
+	if f.err != nil {
+		m.FailErr(ast.NoPos, f.err)
+	}
+	return f.node
+}
+
+// readSource reads the text of an expression.
+func (e *Evaluator) readSource(file string) (*ast.Source, []byte, error) {
+	files := e.Files()
+	real, err := e.ResolveSymlinks(file, false)
+	if err != nil {
+		return nil, nil, e.FileError(file, err)
+	}
+	text, err := files.ReadFile(real)
+	if err != nil {
+		return nil, nil, e.FileError(file, err)
+	}
+	return &ast.Source{
+		Origin: ast.FromFile, Path: e.DisplayPath(file), Size: len(text),
+		Text: func() ([]byte, error) { return files.ReadFile(real) },
+	}, text, nil
 }
 
 // ScopedImport evaluates a file with the attributes of a set in scope. Nothing

@@ -1,0 +1,279 @@
+package eval
+
+import (
+	"path"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/parser"
+	"github.com/seed192a40f6/glang/lang/resolve"
+)
+
+// While one core evaluates, others parse the files that those evaluated so far
+// seem to import: what is named in calls (import ./x.nix, callPackage ./x) and
+// in lists (of modules). Whoever comes first, the
+// evaluation or a worker, parses a file; the other takes what it finds or
+// waits. A file that nobody imports in the end costs nothing but the work:
+// its errors and warnings appear only when it is imported.
+//
+// Names are then entered into the table of symbols in an order that varies
+// from run to run. Where the order of symbols could be observed, attributes
+// are visited by name instead; see Attrs.ordered.
+
+// parseAhead is the queue of files to be parsed.
+type parseAhead struct {
+	used    atomic.Bool
+	mu      sync.Mutex
+	asked   map[string]bool // paths that were queued before
+	files   map[string]*aheadFile
+	queue   []aheadTask
+	workers int
+}
+
+// aheadTask is a path to be parsed or a tree to be searched for imports.
+type aheadTask struct {
+	path string
+	node ast.Node
+}
+
+// aheadFile is a file that a worker or an evaluation has begun to parse.
+type aheadFile struct {
+	done     chan struct{} // nil if an evaluation parses it
+	node     ast.Node
+	err      error
+	size     int
+	warnings []*diag.Error
+}
+
+// parsePaths bounds the path literals that are arguments in a file: one with
+// more is a list of packages, of which most are never looked at.
+const parsePaths = 64
+
+// ahead queues a task if there is a core to spare.
+func (e *Evaluator) aheadOf(t aheadTask) {
+	if e.opts.Cores < 2 {
+		return
+	}
+	a := &e.parsing
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t.node == nil {
+		if a.asked[t.path] {
+			return
+		}
+		if a.asked == nil {
+			a.asked = map[string]bool{}
+			a.files = map[string]*aheadFile{}
+		}
+		a.asked[t.path] = true
+		a.used.Store(true)
+	}
+	a.queue = append(a.queue, t)
+	if a.workers < e.opts.Cores-1 {
+		a.workers++
+		go e.aheadWorker()
+	}
+}
+
+// aheadWorker works until the queue is empty.
+func (e *Evaluator) aheadWorker() {
+	a := &e.parsing
+	w := &aheadWork{e: e}
+	for {
+		a.mu.Lock()
+		if len(a.queue) == 0 {
+			a.workers--
+			a.mu.Unlock()
+			return
+		}
+		t := a.queue[0]
+		a.queue[0] = aheadTask{}
+		a.queue = a.queue[1:]
+		a.mu.Unlock()
+		if t.node != nil {
+			w.search(t.node)
+		} else {
+			w.parse(t.path)
+		}
+	}
+}
+
+// aheadWork is what a worker needs to parse.
+type aheadWork struct {
+	e        *Evaluator
+	parser   *parser.Parser
+	resolver *resolve.Resolver
+	warnings []*diag.Error
+	found    []foundPath
+	paths    int // seen, other than modules
+}
+
+type foundPath struct {
+	path   string
+	module bool
+}
+
+func (w *aheadWork) parse(name string) {
+	e := w.e
+	file, err := e.ResolveExprPath(name)
+	if err != nil {
+		return // the evaluation will see for itself
+	}
+	a := &e.parsing
+	f := &aheadFile{done: make(chan struct{})}
+	a.mu.Lock()
+	_, begun := a.files[file]
+	if !begun {
+		a.files[file] = f
+	}
+	a.mu.Unlock()
+	if begun {
+		return
+	}
+	defer close(f.done)
+	src, text, err := e.readSource(file)
+	if err != nil {
+		f.err = err
+		return
+	}
+	if w.parser == nil {
+		o := e.parserOptions()
+		o.Warn = func(d *diag.Error) { w.warnings = append(w.warnings, d) }
+		w.parser = parser.New(e.Symbols, e.Sources, o)
+		w.resolver = resolve.New(e.Symbols)
+	}
+	w.warnings = nil
+	f.size = len(text)
+	f.node, f.err = w.parser.Parse(src, text, parser.BasePaths{Dir: path.Dir(file), Home: e.opts.Home})
+	if f.err == nil {
+		f.err = w.resolver.Resolve(f.node, resolve.Scope{Globals: e.globals})
+	}
+	f.warnings = w.warnings
+}
+
+// search queues the files that a tree seems to import.
+func (w *aheadWork) search(n ast.Node) {
+	w.found, w.paths = w.found[:0], 0
+	w.node(n)
+	for _, p := range w.found {
+		if w.paths <= parsePaths || p.module {
+			w.e.aheadOf(aheadTask{path: p.path})
+		}
+	}
+}
+
+// isSource tells whether a path may be that of an expression: it ends in .nix
+// or .expr, or, perhaps a folder, has no extension.
+func isSource(p string) bool {
+	switch path.Ext(p) {
+	case ".nix", ".expr", "":
+		return true
+	}
+	return false
+}
+
+func (w *aheadWork) node(n ast.Node) {
+	switch n := n.(type) {
+	case *ast.Call:
+		w.node(n.Fn)
+		for _, a := range n.Args {
+			if p, ok := a.(*ast.Path); ok {
+				w.path(p, false)
+			} else {
+				w.node(a)
+			}
+		}
+	case *ast.List:
+		for _, x := range n.Elems {
+			if p, ok := x.(*ast.Path); ok {
+				w.path(p, path.Ext(p.Abs) == ".nix")
+			} else {
+				w.node(x)
+			}
+		}
+	case *ast.Select:
+		w.node(n.Expr)
+		if n.Default != nil {
+			w.node(n.Default)
+		}
+	case *ast.Attrs:
+		w.set(n.Set)
+	case *ast.Let:
+		w.set(n.Set)
+		w.node(n.Body)
+	case *ast.Lambda:
+		if n.Formals != nil {
+			for i := range n.Formals.List {
+				if d := n.Formals.List[i].Default; d != nil {
+					w.node(d)
+				}
+			}
+		}
+		w.node(n.Body)
+	case *ast.With:
+		w.node(n.Scope)
+		w.node(n.Body)
+	case *ast.If:
+		w.node(n.Cond)
+		w.node(n.Then)
+		w.node(n.Else)
+	case *ast.Assert:
+		w.node(n.Cond)
+		w.node(n.Body)
+	case *ast.Unary:
+		w.node(n.X)
+	case *ast.Binary:
+		w.node(n.L)
+		w.node(n.R)
+	}
+}
+
+func (w *aheadWork) set(s *ast.Set) {
+	for i := range s.Attrs {
+		if s.Attrs[i].Kind == ast.AttrPlain {
+			w.node(s.Attrs[i].Value)
+		}
+	}
+	for _, f := range s.Froms {
+		w.node(f)
+	}
+	for i := range s.Dynamic {
+		w.node(s.Dynamic[i].Value)
+	}
+}
+
+// path notes a path literal: an argument, or an element of a list.
+func (w *aheadWork) path(p *ast.Path, module bool) {
+	if !module {
+		w.paths++
+	}
+	if isSource(p.Abs) && (module || w.paths <= parsePaths) {
+		w.found = append(w.found, foundPath{p.Abs, module})
+	}
+}
+
+// parsedAhead is the tree of a file if a worker has parsed it or is at it.
+// Otherwise the caller parses it.
+func (e *Evaluator) parsedAhead(file string) (f aheadFile, ok bool) {
+	a := &e.parsing
+	if !a.used.Load() {
+		return f, false
+	}
+	a.mu.Lock()
+	w := a.files[file]
+	if w == nil {
+		a.files[file] = &aheadFile{}
+	}
+	a.mu.Unlock()
+	if w == nil || w.done == nil {
+		return f, false
+	}
+	<-w.done
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f = *w
+	w.node = nil // taken: a tree is evaluated once
+	return f, f.node != nil || f.err != nil
+}
