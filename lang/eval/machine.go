@@ -22,6 +22,8 @@ type Machine struct {
 	valueNext int
 	wordSlab  *[wordSlab]unsafe.Pointer
 	wordNext  int
+	slabbed   int64            // bytes of slabs so far
+	freed     [maxFreed]*frame // by number of slots, linked through up
 
 	stack  []shadow // what is being evaluated, outermost first
 	sp     int
