@@ -86,6 +86,13 @@ func (s *Store) AddTree(name string, t nar.Tree, path string, o AddOptions) (sto
 	if err := storepath.CheckName(name); err != nil {
 		return storepath.Path{}, err
 	}
+	if s.cfg.ReadOnly { // there is nowhere to put it, but it may be there already
+		p, _, err := ComputePath(s.scheme, name, t, path, o)
+		if err != nil {
+			return p, err
+		}
+		return p, s.add(p, false, false, nil)
+	}
 	if err := s.writable(); err != nil {
 		return storepath.Path{}, err
 	}
@@ -202,9 +209,6 @@ func (s *Store) AddNAR(info *PathInfo, r io.Reader, o AddNAROptions) error {
 // add makes p valid unless it is. write makes the canonical object at tmp, a
 // directory at the top with mode 0755, and says what to register.
 func (s *Store) add(p storepath.Path, repair, locked bool, write func(tmp string) (*PathInfo, error)) error {
-	if err := s.writable(); err != nil {
-		return err
-	}
 	if err := s.AddTempRoot(p); err != nil {
 		return err
 	}
@@ -212,6 +216,9 @@ func (s *Store) add(p storepath.Path, repair, locked bool, write func(tmp string
 		if ok, err := s.IsValid(p); ok || err != nil {
 			return err
 		}
+	}
+	if err := s.writable(); err != nil {
+		return err
 	}
 	if !locked {
 		unlock, err := s.Lock(context.Background(), []storepath.Path{p}, nil)

@@ -14,6 +14,7 @@ type autoGC struct {
 	// there is no use in repeating before more have been taken.
 	afterLast int64
 	running   chan struct{} // closed when the running one ends; nil: none
+	stop      chan struct{} // ends the watch; nil: none
 }
 
 // AutoGC starts a collection if less than MinFree bytes are free, to stop when
@@ -36,11 +37,7 @@ func (s *Store) startAutoGC() (<-chan struct{}, error) {
 	if a.running != nil {
 		return a.running, nil
 	}
-	interval := s.cfg.MinFreeCheckInterval
-	if interval == 0 {
-		interval = 5 * time.Second
-	}
-	if time.Since(a.lastCheck) < interval {
+	if time.Since(a.lastCheck) < s.checkInterval() {
 		return nil, nil
 	}
 	free, err := s.free()
@@ -58,6 +55,39 @@ func (s *Store) startAutoGC() (<-chan struct{}, error) {
 	a.running = running
 	go s.runAutoGC(s.cfg.MaxFree-free, running)
 	return running, nil
+}
+
+func (s *Store) checkInterval() time.Duration {
+	if s.cfg.MinFreeCheckInterval > 0 {
+		return s.cfg.MinFreeCheckInterval
+	}
+	return 5 * time.Second
+}
+
+// watchSpace looks at the free space at intervals: builders fill the disk
+// without asking anybody.
+func (s *Store) watchSpace() {
+	if s.cfg.MinFree <= 0 || s.cfg.ReadOnly {
+		return
+	}
+	stop := make(chan struct{})
+	s.auto.mu.Lock()
+	s.auto.stop = stop
+	s.auto.mu.Unlock()
+	go func() {
+		tick := time.NewTicker(s.checkInterval())
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				if err := s.AutoGC(false); err != nil {
+					s.logf(LevelWarn, "auto-GC: %v", err)
+				}
+			}
+		}
+	}()
 }
 
 // runAutoGC reports errors as warnings: nobody waits for the result, and who
@@ -89,10 +119,14 @@ func (s *Store) free() (int64, error) {
 	return freeSpace(s.real)
 }
 
-// wait lets a collection that runs finish.
+// wait ends the watch and lets a collection that runs finish.
 func (a *autoGC) wait() {
 	a.mu.Lock()
 	running := a.running
+	if a.stop != nil {
+		close(a.stop)
+		a.stop = nil
+	}
 	a.mu.Unlock()
 	if running != nil {
 		<-running

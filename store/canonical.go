@@ -41,7 +41,7 @@ func Canonicalise(path string, o CanonicalOptions) error {
 	}
 	parent, err := unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("opening directory \"%s\": %w", filepath.Dir(path), err)
+		return fmt.Errorf("opening directory \"%s\": %w", filepath.Dir(path), bare(err))
 	}
 	defer unix.Close(parent)
 	return c.node(parent, filepath.Base(path), path, 0)
@@ -73,7 +73,7 @@ const (
 func (c *canoniser) node(dir int, name, path string, depth int) error {
 	var st unix.Stat_t
 	if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("getting status of \"%s\": %w", path, err)
+		return fmt.Errorf("getting status of \"%s\": %w", path, bare(err))
 	}
 	kind := st.Mode & unix.S_IFMT
 	if kind != unix.S_IFREG && kind != unix.S_IFDIR && kind != unix.S_IFLNK {
@@ -91,7 +91,7 @@ func (c *canoniser) node(dir int, name, path string, depth int) error {
 	}
 	if int(st.Uid) != c.euid {
 		if err := unix.Fchownat(dir, name, c.euid, os.Getegid(), unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return fmt.Errorf("changing owner of \"%s\" to %d: %w", path, c.euid, err)
+			return fmt.Errorf("changing owner of \"%s\" to %d: %w", path, c.euid, bare(err))
 		}
 	}
 	if isDir {
@@ -109,7 +109,7 @@ func (c *canoniser) node(dir int, name, path string, depth int) error {
 		}
 		if uint32(st.Mode)&0o7777 != want || isDir {
 			if err := chmodAt(dir, name, want); err != nil {
-				return fmt.Errorf("changing mode of \"%s\" to %o: %w", path, want, err)
+				return fmt.Errorf("changing mode of \"%s\" to %o: %w", path, want, bare(err))
 			}
 		}
 	}
@@ -140,12 +140,12 @@ func (c *canoniser) owner(st *unix.Stat_t, isDir bool, path string) (bool, error
 func (c *canoniser) children(dir int, name, path string, st *unix.Stat_t, depth int) error {
 	if st.Mode&0o700 != 0o700 {
 		if err := chmodAt(dir, name, 0o755); err != nil {
-			return fmt.Errorf("changing mode of \"%s\": %w", path, err)
+			return fmt.Errorf("changing mode of \"%s\": %w", path, bare(err))
 		}
 	}
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("opening directory \"%s\": %w", path, err)
+		return fmt.Errorf("opening directory \"%s\": %w", path, bare(err))
 	}
 	f := os.NewFile(uintptr(fd), path)
 	defer f.Close()
@@ -185,14 +185,14 @@ func (c *canoniser) xattrs(path string) error {
 		n, err = unix.Llistxattr(path, buf)
 	}
 	if err != nil {
-		return fmt.Errorf("querying extended attributes of \"%s\": %w", path, err)
+		return fmt.Errorf("querying extended attributes of \"%s\": %w", path, bare(err))
 	}
 	for _, name := range splitNul(buf[:n]) {
 		if slices.Contains(c.o.IgnoredXattrs, name) {
 			continue
 		}
 		if err := unix.Lremovexattr(path, name); err != nil && err != unix.ENODATA {
-			return fmt.Errorf("removing extended attribute '%s' from \"%s\": %w", name, path, err)
+			return fmt.Errorf("removing extended attribute '%s' from \"%s\": %w", name, path, bare(err))
 		}
 	}
 	return nil

@@ -58,11 +58,11 @@ func (d *deleter) remove(dir int, name, path string, depth int) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("getting status of \"%s\": %w", path, err)
+		return fmt.Errorf("getting status of \"%s\": %w", path, bare(err))
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		if err := unix.Unlinkat(dir, name, 0); err != nil && err != unix.ENOENT {
-			return fmt.Errorf("cannot unlink \"%s\": %w", path, err)
+			return fmt.Errorf("cannot unlink \"%s\": %w", path, bare(err))
 		}
 		// A second link is one in .links, as a rule, which goes too; more of
 		// them hold the space.
@@ -78,7 +78,7 @@ func (d *deleter) remove(dir int, name, path string, depth int) error {
 	defer f.Close()
 	if depth == maxOpenDirs {
 		if err := unix.Renameat(dir, name, d.top, d.movedName(d.moved)); err != nil {
-			return fmt.Errorf("moving \"%s\" up: %w", path, err)
+			return fmt.Errorf("moving \"%s\" up: %w", path, bare(err))
 		}
 		d.moved++
 		return nil
@@ -93,7 +93,7 @@ func (d *deleter) remove(dir int, name, path string, depth int) error {
 		}
 	}
 	if err := unix.Unlinkat(dir, name, unix.AT_REMOVEDIR); err != nil && err != unix.ENOENT {
-		return fmt.Errorf("cannot unlink \"%s\": %w", path, err)
+		return fmt.Errorf("cannot unlink \"%s\": %w", path, bare(err))
 	}
 	return nil
 }
@@ -105,18 +105,18 @@ func openToEmpty(dir int, name, path string, mode uint32) (*os.File, error) {
 	if err == unix.EACCES {
 		// not readable: store objects are, so this is what a failed build left
 		if err := chmodAt(dir, name, 0o700); err != nil {
-			return nil, fmt.Errorf("chmod \"%s\": %w", path, err)
+			return nil, fmt.Errorf("chmod \"%s\": %w", path, bare(err))
 		}
 		fd, err = unix.Openat(dir, name, how, 0)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening directory \"%s\": %w", path, err)
+		return nil, fmt.Errorf("opening directory \"%s\": %w", path, bare(err))
 	}
 	f := os.NewFile(uintptr(fd), path)
 	if mode&0o700 != 0o700 {
 		if err := unix.Fchmod(fd, 0o700); err != nil {
 			f.Close()
-			return nil, fmt.Errorf("chmod \"%s\": %w", path, err)
+			return nil, fmt.Errorf("chmod \"%s\": %w", path, bare(err))
 		}
 	}
 	return f, nil

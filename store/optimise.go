@@ -96,7 +96,7 @@ func (o *optimiser) visit(path string, top bool) error {
 	}
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
-		return fmt.Errorf("getting status of \"%s\": %w", path, err)
+		return fmt.Errorf("getting status of \"%s\": %w", path, bare(err))
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
@@ -175,7 +175,7 @@ func (o *optimiser) shared(path, link string, st *unix.Stat_t, want string) (*un
 			o.s.logf(LevelWarn, "There may be more corrupted paths.\nYou should run `nix-store --verify --check-contents --repair` to fix them all")
 			os.Remove(link)
 		} else if err != unix.ENOENT {
-			return nil, fmt.Errorf("getting status of \"%s\": %w", link, err)
+			return nil, fmt.Errorf("getting status of \"%s\": %w", link, bare(err))
 		}
 		err = unix.Link(path, link)
 		switch err {

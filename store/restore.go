@@ -134,7 +134,7 @@ func finishFile(f *os.File, executable bool, err error) error {
 func writeStoreFile(name string, contents []byte, executable bool) error {
 	f, err := createAt(unix.AT_FDCWD, name)
 	if err != nil {
-		return fmt.Errorf("opening file '%s': %w", name, err)
+		return fmt.Errorf("opening file '%s': %w", name, bare(err))
 	}
 	_, err = f.Write(contents)
 	if err := finishFile(f, executable, err); err != nil {

@@ -44,6 +44,7 @@ func (s *Store) start() error {
 		}
 		return err
 	}
+	s.watchSpace()
 	return nil
 }
 
@@ -84,28 +85,35 @@ func (s *Store) makeDirs() error {
 }
 
 // bare drops operation and file name of an error of package os, for messages
-// that name them in the words of the reference.
+// that name them in the words of the reference, and gives errors of the system
+// its spelling.
 func bare(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return sysError{errno}
+	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		return pe.Err
 	}
-	var le *os.LinkError
-	if errors.As(err, &le) {
-		return le.Err
-	}
-	var se *os.SyscallError
-	if errors.As(err, &se) {
-		return se.Err
-	}
 	return err
 }
+
+// sysError is an error of the system as C spells it: "Permission denied".
+type sysError struct{ errno unix.Errno }
+
+func (e sysError) Error() string {
+	text := e.errno.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+func (e sysError) Unwrap() error { return e.errno }
 
 // explain adds to an error of permission what a user can do about it.
 func (s *Store) explain(err error, path string) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
-		return fmt.Errorf("%w\nA store has one owner, root or an ordinary user, and '%s' may not be written by user %d; "+
-			"run the command as the store's owner, or choose another store with --store", err, path, os.Geteuid())
+		return fmt.Errorf("%w\n\nThis command may have been run as non-root in a single-user Nix installation,\n"+
+			"or as another user than the one who owns the store: '%s' may not be written by user %d.\n"+
+			"Run it as the owner, or choose another store with --store.", err, path, os.Geteuid())
 	}
 	return err
 }

@@ -36,6 +36,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
@@ -110,7 +112,7 @@ var (
 	// ErrNotValid is wrapped by errors about paths that are not valid.
 	ErrNotValid = errors.New("is not valid")
 	// ErrReadOnly is wrapped by errors of writes to a store opened read-only.
-	ErrReadOnly = errors.New("store is read-only")
+	ErrReadOnly = errors.New("attempt to write a readonly database")
 	// ErrInUse is wrapped by errors about deleting a path that others need.
 	ErrInUse = errors.New("in use")
 )
@@ -197,9 +199,14 @@ func (s *Store) logf(l Level, format string, args ...any) {
 	}
 }
 
+// writable opens the store and tells whether it may be written.
 func (s *Store) writable() error {
-	if s.cfg.ReadOnly {
-		return fmt.Errorf("cannot write to the store '%s': %w", s.scheme.Dir, ErrReadOnly)
+	if err := s.Start(); err != nil || !s.cfg.ReadOnly {
+		return err
 	}
-	return s.Start()
+	reason := error(ErrReadOnly)
+	if err := unix.Access(s.real, unix.W_OK); err != nil {
+		reason = fmt.Errorf("%w: %w", bare(err), ErrReadOnly)
+	}
+	return fmt.Errorf("cannot write to the store '%s': %w", s.scheme.Dir, reason)
 }

@@ -25,7 +25,7 @@ func makeStoreWritable(dir string) error {
 		return nil
 	}
 	if err := unix.Mount("", dir, "none", unix.MS_REMOUNT|unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("remounting \"%s\" writable: %w", dir, err)
+		return fmt.Errorf("remounting \"%s\" writable: %w", dir, bare(err))
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func changeTime(fi fs.FileInfo) time.Time {
 func setStoreTime(dir int, name, path string) error {
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: storeMtime}}
 	if err := unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("changing modification time of \"%s\": %w", path, err)
+		return fmt.Errorf("changing modification time of \"%s\": %w", path, bare(err))
 	}
 	return nil
 }

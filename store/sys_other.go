@@ -45,7 +45,7 @@ func changeTime(fi fs.FileInfo) time.Time {
 func setStoreTime(dir int, name, path string) error {
 	times := []unix.Timespec{{Sec: storeMtime}, {Sec: storeMtime}}
 	if err := unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("changing modification time of \"%s\": %w", path, err)
+		return fmt.Errorf("changing modification time of \"%s\": %w", path, bare(err))
 	}
 	return nil
 }
