@@ -169,7 +169,7 @@ func (f *finder) single(v *eval.Value, path string) (search bool) {
 
 func (f *finder) find(in *eval.Value, prefix string) {
 	m := f.m
-	m.EnterCall(ast.NoPos)
+	m.EnterCall(m.PosOf(in, ast.NoPos))
 	defer m.LeaveCall()
 	v := m.AutoCall(in, f.auto)
 	if !f.single(v, prefix) {
@@ -421,9 +421,10 @@ func (p *Package) Meta(name string) *eval.Value {
 // plain forces v and says whether it is data alone.
 func (p *Package) plain(v *eval.Value) bool {
 	m := p.m
-	m.EnterCall(ast.NoPos)
+	pos := m.PosOf(v, ast.NoPos)
+	m.EnterCall(pos)
 	defer m.LeaveCall()
-	m.Force(v, ast.NoPos)
+	m.Force(v, pos)
 	switch v.Kind() {
 	case eval.KindList:
 		for _, elem := range v.List() {

@@ -180,13 +180,16 @@ func (f *folder) add(dir string) {
 		if n == "manifest.nix" {
 			continue
 		}
-		p := path.Join(dir, n)
-		fi, err := f.files.Stat(p)
+		p, err := f.m.E.ResolveSymlinks(path.Join(dir, n), false)
+		if err != nil {
+			continue
+		}
+		fi, err := f.files.Lstat(p)
 		if err != nil {
 			continue // a link to nothing
 		}
 		switch {
-		case isExpression(f.files, p, fi) && (fi.IsDir() || strings.HasSuffix(n, ".nix")):
+		case isExpression(f.files, p, fi) && (fi.IsDir() || strings.HasSuffix(p, ".nix")):
 			attr := strings.TrimSuffix(n, ".nix")
 			if f.seen[attr] {
 				text := fmt.Sprintf("name collision in input Nix expressions, skipping '%s'", p)

@@ -58,7 +58,11 @@ func builtinBuildenv(ctx context.Context, c *BuiltinContext) error {
 	if err := e.build(pkgs); err != nil {
 		return err
 	}
-	return os.Symlink(manifest, out+"/manifest.nix")
+	name := "/manifest.nix"
+	if strings.HasSuffix(manifest, ".json") {
+		name = "/manifest.json" // as package profile writes it
+	}
+	return os.Symlink(manifest, out+name)
 }
 
 // parsePackages reads "active priority count path…" again and again.

@@ -65,8 +65,11 @@ func nixBuild(a *app, args []string) error {
 		var node ast.Node
 		if fromArgs {
 			node, err = x.parseString(w)
-		} else if name, output, ok := a.drvArgument(sess.Scheme, w); ok {
-			wanted = append(wanted, drvOutput{name, output})
+		} else if d, ok, derr := a.drvArgument(sess.Scheme, w); ok || derr != nil {
+			if derr != nil {
+				return derr
+			}
+			wanted = append(wanted, d)
 			continue
 		} else if w, err = x.lookupFile(w); err == nil {
 			node, err = x.parseFile(w)
@@ -146,10 +149,10 @@ type drvOutput struct {
 
 // drvArgument recognises an argument that is a derivation in the store, or a
 // link to one, perhaps with !OUTPUT.
-func (a *app) drvArgument(s storepath.Scheme, word string) (p storepath.Path, output string, ok bool) {
-	name, output, _ := strings.Cut(word, "!")
+func (a *app) drvArgument(s storepath.Scheme, word string) (d drvOutput, ok bool, err error) {
+	name, list, _ := strings.Cut(word, "!")
 	if strings.HasPrefix(name, "<") {
-		return p, "", false
+		return d, false, nil
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(a.env.Cwd, name)
@@ -159,17 +162,30 @@ func (a *app) drvArgument(s storepath.Scheme, word string) (p storepath.Path, ou
 	} else if abs, err := a.followLinks(s, name); err == nil {
 		name = abs
 	}
-	p, err := s.Parse(name)
-	if err != nil || !p.IsDerivation() {
-		return p, "", false
+	p, perr := s.Parse(name)
+	if perr != nil || !p.IsDerivation() {
+		return d, false, nil
 	}
-	if output == "" {
-		output = "out"
-		if d, err := a.session.Store.ReadDerivation(p); err == nil {
-			if n := d.Env["outputName"]; n != "" {
-				output = n
-			}
-		}
+	st, err := a.session.LocalStore()
+	if err != nil {
+		return d, false, err
 	}
-	return p, output, true
+	drv, err := st.ReadDerivation(p)
+	if err != nil {
+		return d, false, err
+	}
+	outputs := strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+	if len(outputs) > 1 {
+		return d, false, fmt.Errorf("building more than one derivation output is not supported, in '%s'", s.Print(p)+"!"+list)
+	}
+	d = drvOutput{p, "out"}
+	if len(outputs) == 1 {
+		d.output = outputs[0]
+	} else if n := drv.Env["outputName"]; n != "" {
+		d.output = n
+	}
+	if _, ok := drv.Outputs[d.output]; !ok {
+		return d, false, fmt.Errorf("derivation '%s' does not have output '%s'", s.Print(p), d.output)
+	}
+	return d, true, nil
 }

@@ -31,6 +31,7 @@ type progress struct {
 	lines     int // drawn below the cursor's home
 	ticker    *time.Ticker
 	done      chan struct{}
+	bare      bool // the user of a tool knows that there is no sandbox
 	warnf     func(string)
 	fail      func(error)
 }
@@ -296,7 +297,8 @@ func (p *progress) event(e realise.Event) {
 	p.mu.Unlock()
 	switch {
 	case e.Kind == realise.Warning:
-		if p.warnf != nil {
+		// The reference says nothing when sandbox = false was asked for.
+		if p.warnf != nil && !(p.bare && strings.HasSuffix(e.Text, "without a sandbox")) {
 			p.warnf(e.Text)
 		}
 	case failure != nil:

@@ -28,6 +28,7 @@ func (a *app) realiser() (*realise.Realiser, error) {
 		p.say = false
 	}
 	p.prefix = !a.old
+	p.bare = a.asNix
 	p.logs = a.buildLogs
 	if a.old && a.logFormat == "" {
 		p.logs = a.verbosity >= levelInfo && !a.noBuildOutput

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -291,7 +292,12 @@ func (r *repl) run(program string, args ...string) error {
 	defer resume()
 	c := exec.Command(program, args...)
 	c.Stdin, c.Stdout, c.Stderr, c.Dir = os.Stdin, os.Stdout, os.Stderr, r.a.env.Cwd
-	if err := c.Run(); err != nil {
+	err := c.Run()
+	var status *exec.ExitError
+	switch {
+	case errors.As(err, &status) && status.Exited():
+		return fmt.Errorf("program '%s' failed with exit code %d", program, status.ExitCode())
+	case err != nil:
 		return fmt.Errorf("program '%s' failed: %w", program, err)
 	}
 	return nil
