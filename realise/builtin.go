@@ -4,6 +4,7 @@ package realise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -117,5 +118,10 @@ func (b *build) builtin(name string, log *buildLog) error {
 	if _, err := fmt.Fprintf(log, "error: %s\n", err); err != nil {
 		return err
 	}
-	return b.failed("failed with exit code 1", 1, 0, log)
+	failure := b.failed("failed with exit code 1", 1, 0, log)
+	var be *BuildError
+	if errors.As(failure, &be) && be.Cause == nil {
+		be.Cause = err // callers look for a FileConflict
+	}
+	return failure
 }
