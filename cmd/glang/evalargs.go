@@ -92,7 +92,7 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		Trace:    func(line string) { a.progress.print(line) },
 		Warn:     a.evalWarning,
 		Realiser: a.evalRealiser(),
-		Fetcher:  a.evalFetcher(),
+		Fetcher:  a.evalFetcher(s),
 		ReadOnly: a.readOnly,
 		Pure:     pure,
 	})

@@ -38,4 +38,6 @@ func (a *app) storeLog(level store.Level, message string) {
 }
 
 // evalFetcher downloads what expressions ask for.
-func (a *app) evalFetcher() eval.Fetcher { return nil }
+func (a *app) evalFetcher(s *local.Session) eval.Fetcher {
+	return s.Fetcher(func(text string) { a.warn(text) })
+}

@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -119,9 +120,19 @@ func fetchFile(m *machine, pos ast.Pos, arg *value, who string, unpack bool, nam
 		p, err = f.FetchFile(m.Context(), r.url, r.name, r.hash)
 	}
 	if err != nil {
-		m.FailErr(pos, err)
+		fetchFail(m, pos, err)
 	}
 	return storePathString(m, p)
+}
+
+// fetchFail throws an error of a fetcher. One that asks for an exit status,
+// such as that a hash is not the one expected, is about the expression.
+func fetchFail(m *machine, pos ast.Pos, err error) {
+	var status interface{ ExitStatus() int }
+	if errors.As(err, &status) {
+		m.Errorf(diag.Eval, pos, "%s", eval.Plain(err.Error())).WithStatus(status.ExitStatus()).WithCause(err).Throw()
+	}
+	m.FailErr(ast.NoPos, err)
 }
 
 func (r *fetchRequest) fromSet(m *machine, pos ast.Pos, set *eval.Attrs, who string) {
@@ -260,7 +271,7 @@ func fetchInput(m *machine, attrs flakeref.Attrs, text string) (storepath.Path, 
 		kind, _ := attrs["type"].(string)
 		var err error
 		if p, info, err = fetcher(m, text).FetchTree(m.Context(), kind, attrs); err != nil {
-			m.FailErr(ast.NoPos, err)
+			fetchFail(m, ast.NoPos, err)
 		}
 	}); f != nil {
 		m.Trace(ast.NoPos, eval.Messagef("while fetching the input '%s'", text))

@@ -1,0 +1,39 @@
+//go:build unix
+
+package local
+
+import (
+	"strings"
+	"time"
+
+	"github.com/seed192a40f6/glang/fetch"
+	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/store"
+)
+
+// Fetcher downloads for expressions into the session's store, which it writes
+// to though evaluation does not.
+func (s *Session) Fetcher(warn func(text string)) eval.Fetcher {
+	tokens := map[string]string{}
+	for _, w := range s.Settings.Words("access-tokens") {
+		if host, token, ok := strings.Cut(w, "="); ok {
+			tokens[host] = token
+		}
+	}
+	var st fetch.Store = s.API
+	if s.Store != nil {
+		st = s.Store
+	}
+	return fetch.New(fetch.Options{
+		Store:      st,
+		CacheDir:   s.Dirs.Cache,
+		TTL:        time.Duration(s.Settings.Int("tarball-ttl")) * time.Second,
+		AllowDirty: s.Settings.Bool("allow-dirty"),
+		WarnDirty:  s.Settings.Bool("warn-dirty"),
+		ForceClone: s.Env.Get("_NIX_FORCE_HTTP") == "1",
+		Tokens:     tokens,
+		Warn:       warn,
+	})
+}
+
+var _ fetch.Store = (*store.Store)(nil)
