@@ -101,8 +101,8 @@ func TestReplTerminal(t *testing.T) {
 	s.expect(":time")
 	s.send("\x15") // Ctrl-U
 	// Ctrl-C ends an evaluation, not the session.
-	s.send("let f = n: if n == 0 then 0 else f (n - 1); in builtins.foldl' (a: b: a + f 1000) 0 (builtins.genList (x: x) 100000000)\r")
-	time.Sleep(300 * time.Millisecond)
+	s.send("let f = n: if n == 0 then 0 else f (n - 1); in builtins.trace \"begun\" (builtins.foldl' (a: b: a + f 1000) 0 (builtins.genList (x: x) 10000000))\r")
+	s.expect("trace: begun")
 	s.send("\x03")
 	s.expect("interrupted by the user")
 	s.expect("glang> ")
@@ -110,7 +110,9 @@ func TestReplTerminal(t *testing.T) {
 	s.expect("42")
 	s.expect("glang> ")
 	// At the prompt it drops the line.
-	s.send("abandoned\x03")
+	s.send("abandoned")
+	s.expect("abandoned")
+	s.send("\x03")
 	s.expect("glang> ")
 	s.send("[ kept\r")
 	s.expect("     > ")
