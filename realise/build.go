@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +35,8 @@ type build struct {
 	slot int // of Options.Jobs
 	g    *graph
 	room *sandbox.Room // that it runs in
+
+	offline bool // it might have wanted a network
 
 	inputs        []storepath.Path  // closure of the inputs, sorted
 	inputRewrites *strings.Replacer // what stands for outputs of inputs; nil: nothing
@@ -305,7 +308,7 @@ func (b *build) startSandboxed(args, env []string) (*sandbox.Process, error) {
 		AllowNewPrivileges: r.opts.AllowNewPrivileges, NoSyscallFilter: r.opts.NoSyscallFilter,
 	}
 	if !b.typ.IsSandboxed() {
-		spec.Network = sandbox.UserMode
+		b.connect(spec)
 	}
 	own := map[storepath.Path]bool{} // what is built anew must not be there already
 	for _, o := range b.outputs {
@@ -351,6 +354,25 @@ func (b *build) startSandboxed(args, env []string) (*sandbox.Process, error) {
 		spec.Binds = append(spec.Binds, libs...)
 	}
 	return b.room.Start(spec)
+}
+
+// connect lets a builder whose output is fixed reach the network, with what it
+// needs to find names there. Where pasta is not installed it runs without one:
+// not all such builders want it.
+func (b *build) connect(spec *sandbox.Spec) {
+	pasta, err := exec.LookPath("pasta")
+	if err != nil {
+		b.offline = true
+		return
+	}
+	spec.Network, spec.Pasta = sandbox.UserMode, pasta
+	spec.Files = append(spec.Files, sandbox.File{Path: "/etc/nsswitch.conf", Content: "hosts: files dns\nservices: files\n"})
+	for _, name := range []string{"/etc/resolv.conf", "/etc/services", "/etc/hosts"} {
+		spec.Binds = append(spec.Binds, sandbox.Bind{Source: name, Target: name, Optional: true})
+	}
+	if ca := b.r.opts.CAFile; ca != "" {
+		spec.Binds = append(spec.Binds, sandbox.Bind{Source: ca, Target: "/etc/ssl/certs/ca-certificates.crt", Optional: true})
+	}
 }
 
 // shell is the program that sandboxes have as /bin/sh.
@@ -495,6 +517,9 @@ func (b *build) failed(how string, exit int, sig syscall.Signal, log *buildLog) 
 		e.Message += "\nnote: build failure may have been caused by lack of free disk space"
 	} else if !b.typ.IsSandboxed() {
 		e.Kind = TransientFailure
+	}
+	if b.offline {
+		e.Message += "\nnote: the builder had no network, for which 'pasta' (package passt) has to be installed"
 	}
 	return e
 }

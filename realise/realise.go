@@ -137,6 +137,7 @@ type Options struct {
 	HashedMirrors []string
 	HTTP          *http.Client // nil: the default, with Netrc
 	Netrc         string       // file name; "": none
+	CAFile        string       // certificates that network builders see; "": none
 	Retries       int          // attempts of a download; 0: 5
 
 	// Progress is told of what happens, by several goroutines at once; nil: nobody.

@@ -41,7 +41,7 @@ type Network uint8
 
 const (
 	Loopback Network = iota // only itself
-	UserMode                // the outside, through a user-mode network of its own
+	UserMode                // the outside, through a user-mode network of its own: Spec.Pasta
 )
 
 // A Bind makes a path of the host appear in the sandbox, read-only.
@@ -72,6 +72,7 @@ type Spec struct {
 
 	Platform           string // system of the build, e.g. i686-linux, for the personality
 	Network            Network
+	Pasta              string // the program of this name, for UserMode
 	ShmSize            string // of /dev/shm, as tmpfs takes it; empty: 50%
 	AllowNewPrivileges bool
 	NoSyscallFilter    bool

@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"syscall"
 
@@ -71,6 +73,9 @@ func (r *Room) start(spec *Spec, mounts []string, p *Process, child *os.File) er
 	if err == nil {
 		err = r.mapIDs(pid)
 	}
+	if err == nil && spec.Network == UserMode {
+		err = r.connect(spec.Pasta, pid)
+	}
 	if err == nil {
 		_, err = syncW.Write([]byte{1})
 	}
@@ -104,6 +109,21 @@ func (r *Room) mapIDs(pid int) error {
 		return err
 	}
 	return writeProc(proc+"gid_map", fmt.Sprintf("%d %d 1", GID, r.gid))
+}
+
+// connect gives the new network namespace a way out. pasta runs on in the
+// background until the namespace is gone. The machine's own loopback stays out
+// of reach: no port is forwarded, nor the gateway's address mapped to it.
+func (r *Room) connect(pasta string, pid int) error {
+	args := []string{"--config-net", "--quiet", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none"}
+	if r.root {
+		args = append(args, "--runas", "0") // the owner of the namespace
+	}
+	out, err := exec.Command(pasta, append(args, strconv.Itoa(pid))...).CombinedOutput()
+	if err != nil {
+		return &SetupError{fmt.Sprintf("connecting the network with '%s': %v: %s", pasta, err, bytes.TrimSpace(out))}
+	}
+	return nil
 }
 
 func writeProc(name, text string) error {
