@@ -1,0 +1,120 @@
+package eval_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+func kindOf(err error) (k diag.Kind, ok bool) {
+	var d *diag.Error
+	if !errors.As(err, &d) {
+		return 0, false
+	}
+	return d.Kind, true
+}
+
+const endless = `let f = n: if n == 0 then 0 else f (n - 1); loop = n: builtins.seq (f 100) (loop2 (n + 1)); loop2 = n: builtins.foldl' (a: x: a + f 50) 0 (builtins.genList (x: x) 1000000); in loop 0`
+
+// TestCancel: evaluation ends soon after its context does, in calls and in builtins.
+func TestCancel(t *testing.T) {
+	for _, text := range []string{
+		endless,
+		`builtins.length (builtins.genList (x: x) 10000000)`,
+		`let l = builtins.genList (x: x) 300000; in builtins.foldl' (a: x: builtins.length (builtins.filter (y: y == x) l)) 0 l`,
+		`builtins.foldl' (a: x: builtins.deepSeq (builtins.genList (y: y) 1000) x) 0 (builtins.genList (x: x) 10000000)`,
+	} {
+		ctx, cancel := context.WithCancel(context.Background())
+		m := newEvaluator(t, nil).Machine(ctx)
+		var stopped time.Time
+		time.AfterFunc(30*time.Millisecond, func() {
+			stopped = time.Now()
+			cancel()
+		})
+		_, err := run(m, text)
+		late := time.Since(stopped)
+		if err == nil {
+			continue // done before
+		}
+		if k, ok := kindOf(err); !ok || k != diag.Interrupted {
+			t.Errorf("%.60s: %v", text, err)
+		}
+		// 10 ms is the promise; a busy test machine may need longer.
+		if late > 500*time.Millisecond {
+			t.Errorf("%.60s: ended %v after cancellation", text, late)
+		}
+	}
+}
+
+// TestFuel: a bound on steps ends evaluation, at the same step each time.
+func TestFuel(t *testing.T) {
+	calls := func(fuel int64) (n int, err error) {
+		e := newEvaluator(t, func(o *eval.Options) {
+			o.Fuel = fuel
+			o.Trace = func(string) { n++ }
+		})
+		_, err = run(e.Machine(context.Background()), `let f = n: builtins.seq (builtins.trace "x" n) (f (n + 1)); in f 0`)
+		return n, err
+	}
+	last := 0
+	for _, fuel := range []int64{1, 10, 1000, 5000, 20000} {
+		n, err := calls(fuel)
+		if k, ok := kindOf(err); !ok || k != diag.Limit {
+			t.Fatalf("fuel %d: %v", fuel, err)
+		}
+		if again, _ := calls(fuel); again != n {
+			t.Errorf("fuel %d: %d steps, then %d", fuel, n, again)
+		}
+		if n < last {
+			t.Errorf("fuel %d: %d steps, less than with less fuel", fuel, n)
+		}
+		last = n
+	}
+	if _, err := calls(0); err == nil {
+		t.Error("no fuel limit, but also no call depth")
+	} else if k, _ := kindOf(err); k != diag.StackOverflow {
+		t.Errorf("fuel 0: %v", err)
+	}
+}
+
+// TestMemory: a budget ends evaluation before the memory is taken.
+func TestMemory(t *testing.T) {
+	for _, text := range []string{
+		`builtins.length (builtins.genList (x: x) 1000000000)`,
+		`builtins.stringLength (builtins.foldl' (s: x: s + s) "0123456789" (builtins.genList (x: x) 100))`,
+		`builtins.foldl' (l: x: l ++ l) [ 1 2 3 ] (builtins.genList (x: x) 100)`,
+		`builtins.foldl' (s: x: s // { "a${toString x}" = s; }) { } (builtins.genList (x: x) 100000000)`,
+		`builtins.concatStringsSep "," (builtins.genList (x: "0123456789") 100000000)`,
+	} {
+		e := newEvaluator(t, func(o *eval.Options) { o.MemoryBudget = 64 << 20 })
+		_, err := run(e.Machine(context.Background()), text)
+		if k, ok := kindOf(err); !ok || k != diag.Limit {
+			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+}
+
+// TestDepth: what nests too deeply is an error, whatever nests.
+func TestDepth(t *testing.T) {
+	for _, text := range []string{
+		`let f = n: 1 + f (n + 1); in f 0`,
+		`let f = n: { x = f (n + 1); }; in builtins.deepSeq (f 0) 1`,
+		`let f = n: [ (f (n + 1)) ]; in builtins.toJSON (f 0)`,
+		`let f = n: [ (f (n + 1)) ]; in f 0 == f 0`,
+		`let f = n: { outPath = f (n + 1); }; in "${f 0}"`,
+		`let f = n: { __toString = _: f (n + 1); }; in toString (f 0)`,
+		`let f = n: { __functor = f (n + 1); }; in f 0 1`,
+		`let xs = builtins.genList (i: if i == 0 then 0 else builtins.elemAt xs (i - 1) + 1) 1000000; in builtins.elemAt xs 999999`,
+		`let s = { a = 0; }; f = n: if n == 0 then s else { inherit (f (n - 1)) a; }; in (f 1000000).a`,
+		`builtins.foldl' (f: x: y: f (y + 1)) (y: y) (builtins.genList (x: x) 1000000) 0`,
+	} {
+		_, err := run(newEvaluator(t, nil).Machine(context.Background()), text)
+		if k, ok := kindOf(err); !ok || k != diag.StackOverflow {
+			t.Errorf("%.80s: %v", text, err)
+		}
+	}
+}
