@@ -123,7 +123,7 @@ func (m *Mirror) sources() []source {
 	if m.Apt != nil {
 		list = append(list, source{"apt", m.Apt.fetchDirect})
 		if m.Lock != nil {
-			list = append(list, source{"apt", func(ctx context.Context, filePath, dest string) error {
+			list = append(list, source{"apt, by name", func(ctx context.Context, filePath, dest string) error {
 				return m.Apt.fetchListed(ctx, m.Lock, filePath, dest)
 			}})
 		}
