@@ -50,12 +50,15 @@ type Options struct {
 	Tokens map[string]string
 	// Client downloads; nil: the default one.
 	Client *http.Client
-	// Warn receives warnings; nil drops them.
-	Warn func(text string)
+	// Warn receives warnings, Log what is being done; nil drops them.
+	Warn, Log func(text string)
 }
 
 // Fetcher downloads into a store. It may be used by several goroutines.
-type Fetcher struct{ o Options }
+type Fetcher struct {
+	o     Options
+	facts facts
+}
 
 // New makes a Fetcher.
 func New(o Options) *Fetcher {
@@ -65,7 +68,10 @@ func New(o Options) *Fetcher {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	return &Fetcher{o}
+	if o.Log == nil {
+		o.Log = func(string) {}
+	}
+	return &Fetcher{o: o, facts: facts{file: filepath.Join(o.CacheDir, factsFile)}}
 }
 
 // HashMismatchError says that a download is not what was expected.

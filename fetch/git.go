@@ -110,6 +110,7 @@ func (f *Fetcher) git(ctx context.Context, in input, info map[string]any) (store
 	}
 	defer os.RemoveAll(tmp)
 	tree := filepath.Join(tmp, "tree")
+	f.o.Log(fmt.Sprintf("using revision %s of repo '%s'", rev, r.where()))
 	if err := r.extract(ctx, rev, tree); err != nil {
 		return storepath.Path{}, err
 	}
@@ -145,6 +146,14 @@ func (f *Fetcher) openGit(in input) (*gitRepo, error) {
 	r.url = u.String()
 	r.dir = f.cloneDir(r.url, in.flag("shallow"))
 	return r, nil
+}
+
+// where is the repository as messages show it.
+func (r *gitRepo) where() string {
+	if r.local {
+		return r.dir
+	}
+	return r.url
 }
 
 // isBare tells whether a folder exists that is no work tree.
@@ -228,11 +237,7 @@ func (r *gitRepo) checkShallow(ctx context.Context) error {
 		return err
 	}
 	if out == "true" && !r.in.flag("shallow") {
-		where := r.url
-		if r.local {
-			where = r.dir
-		}
-		return fmt.Errorf("'%s' is a shallow Git repository, but shallow repositories are only allowed when `shallow = true;` is specified", where)
+		return fmt.Errorf("'%s' is a shallow Git repository, but shallow repositories are only allowed when `shallow = true;` is specified", r.where())
 	}
 	return nil
 }
@@ -338,11 +343,7 @@ func (r *gitRepo) resolve(ctx context.Context, ref string) (string, error) {
 
 // describe notes what is known of a revision.
 func (r *gitRepo) describe(ctx context.Context, rev string, info map[string]any) error {
-	text, err := r.line(ctx, "log", "-1", "--format=%ct", "--no-show-signature", rev)
-	if err != nil {
-		return err
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := r.fact(ctx, "gitLastModified", rev, "log", "-1", "--format=%ct", "--no-show-signature", rev)
 	if err != nil {
 		return err
 	}
@@ -350,14 +351,21 @@ func (r *gitRepo) describe(ctx context.Context, rev string, info map[string]any)
 	if r.in.flag("shallow") {
 		return nil
 	}
-	if text, err = r.line(ctx, "rev-list", "--count", rev); err != nil {
+	if err := r.checkShallow(ctx); err != nil {
 		return err
 	}
-	if n, err = strconv.ParseInt(text, 10, 64); err != nil {
-		return err
-	}
+	n, err = r.fact(ctx, "gitRevCount", rev, "rev-list", "--count", rev)
 	info["revCount"] = n
-	return nil
+	return err
+}
+
+// fact is a number that git prints for a revision.
+func (r *gitRepo) fact(ctx context.Context, kind, rev string, args ...string) (int64, error) {
+	text, err := r.f.facts.get(kind, rev, func() (string, error) { return r.line(ctx, args...) })
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
 }
 
 // lockFile keeps other processes out of a clone.

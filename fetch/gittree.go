@@ -79,6 +79,7 @@ func (r *gitRepo) workTree(ctx context.Context, info map[string]any) (storepath.
 			keep[p] = true
 		}
 	}
+	r.f.o.Log(fmt.Sprintf("copying '%s/' to the store", r.dir))
 	return r.f.addTree(r.in.name(), r.dir, func(p string, _ fs.FileInfo) bool {
 		rel, err := filepath.Rel(r.dir, p)
 		return err == nil && keep[rel]

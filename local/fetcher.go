@@ -13,7 +13,7 @@ import (
 
 // Fetcher downloads for expressions into the session's store, which it writes
 // to though evaluation does not.
-func (s *Session) Fetcher(warn func(text string)) eval.Fetcher {
+func (s *Session) Fetcher(warn, log func(text string)) eval.Fetcher {
 	tokens := map[string]string{}
 	for _, w := range s.Settings.Words("access-tokens") {
 		if host, token, ok := strings.Cut(w, "="); ok {
@@ -33,6 +33,7 @@ func (s *Session) Fetcher(warn func(text string)) eval.Fetcher {
 		ForceClone: s.Env.Get("_NIX_FORCE_HTTP") == "1",
 		Tokens:     tokens,
 		Warn:       warn,
+		Log:        log,
 	})
 }
 

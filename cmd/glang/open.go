@@ -39,5 +39,5 @@ func (a *app) storeLog(level store.Level, message string) {
 
 // evalFetcher downloads what expressions ask for.
 func (a *app) evalFetcher(s *local.Session) eval.Fetcher {
-	return s.Fetcher(func(text string) { a.warn(text) })
+	return s.Fetcher(a.warn, func(text string) { a.logf(levelTalkative, "%s", text) })
 }
