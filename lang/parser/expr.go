@@ -448,8 +448,8 @@ func (p *Parser) parseURI() ast.Node {
 		if s == Fatal {
 			word = "disallowed"
 		}
-		p.discourage(s, &diag.Error{Kind: diag.Syntax, Pos: p.at(start), Message: "URL literals are " +
-			diag.Quote(word) + ". Consider using a string literal \"" + diag.Quote(text) + "\" instead"})
+		p.discourage(s, "lint-url-literals", start, "URL literals are "+diag.Quote(word)+
+			". Consider using a string literal \""+diag.Quote(text)+"\" instead")
 	}
 	p.next()
 	s := p.str(start, text)

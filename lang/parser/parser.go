@@ -41,7 +41,8 @@ type Options struct {
 	Pure bool
 	// URLLiterals, AbsolutePaths and ShortPaths say what happens to bare
 	// URLs, to paths that begin with / or ~, and to relative paths that do
-	// not begin with a dot.
+	// not begin with a dot. Messages name the settings that the reference
+	// has for them, lint-url-literals and so on.
 	URLLiterals, AbsolutePaths, ShortPaths Severity
 	// Warn receives warnings; nil drops them.
 	Warn func(*diag.Error)
@@ -242,8 +243,9 @@ func (p *Parser) enter() {
 
 func (p *Parser) leave() { p.depth-- }
 
-// warn reports a construct that is discouraged, or fails.
-func (p *Parser) discourage(s Severity, err *diag.Error) {
+// discourage warns of a construct or fails, and names the setting that decides.
+func (p *Parser) discourage(s Severity, setting string, pos int, message string) {
+	err := &diag.Error{Kind: diag.Syntax, Pos: p.at(pos), Message: message + " (\x1b[1m" + setting + "\x1b[0m)"}
 	switch s {
 	case Fatal:
 		p.throw(err)

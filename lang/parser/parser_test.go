@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -164,6 +165,33 @@ func TestDocComments(t *testing.T) {
 	}
 	if got := len(p.Comments()); got != 5 {
 		t.Errorf("%d comments", got)
+	}
+}
+
+func TestDiscouraged(t *testing.T) {
+	const text = `[ x:y /a ~/b c/d ./e /f/${"g"} ]`
+	var got []string
+	p, _ := newParser(Options{URLLiterals: Warn, AbsolutePaths: Warn, ShortPaths: Warn,
+		Warn: func(e *diag.Error) { got = append(got, e.Error()) }})
+	if _, err := p.parseText(text); err != nil {
+		t.Fatal(err)
+	}
+	absolute := " path literals are not portable. Consider replacing path literal '%' by a string, relative path, or parameter (lint-absolute-path-literals)"
+	want := []string{
+		`URL literals are discouraged. Consider using a string literal "x:y" instead (lint-url-literals)`,
+		"absolute" + strings.Replace(absolute, "%", "/a", 1),
+		"home" + strings.Replace(absolute, "%", "~/b", 1),
+		"relative path literal 'c/d' should be prefixed with '.' for clarity: './c/d' (lint-short-path-literals)",
+		"absolute" + strings.Replace(absolute, "%", "/f/", 1),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, opts := range []Options{{URLLiterals: Fatal}, {AbsolutePaths: Fatal}, {ShortPaths: Fatal}} {
+		p, _ := newParser(opts)
+		if _, err := p.parseText(text); err == nil {
+			t.Errorf("%+v: no error", opts)
+		}
 	}
 }
 

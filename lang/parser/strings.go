@@ -241,9 +241,9 @@ func (p *Parser) parsePath() ast.Node {
 	t := p.tok()
 	start, text := t.Pos.Offset, t.Value
 	node := &ast.Path{At: ast.At{Start: p.at(start)}, Text: p.alloc.keepText(text)}
-	warn := func(s Severity, what string) {
+	warn := func(s Severity, setting, what string) {
 		if s != Ignore {
-			p.discourage(s, &diag.Error{Kind: diag.Syntax, Pos: p.at(start), Message: what})
+			p.discourage(s, setting, start, what)
 		}
 	}
 	switch {
@@ -252,16 +252,16 @@ func (p *Parser) parsePath() ast.Node {
 			p.throw(&diag.Error{Kind: diag.Restricted,
 				Message: "the path '" + diag.Quote(text) + "' can not be resolved in pure mode"})
 		}
-		warn(p.opts.AbsolutePaths, "home path literals are not portable. Consider replacing path literal '"+
+		warn(p.opts.AbsolutePaths, "lint-absolute-path-literals", "home path literals are not portable. Consider replacing path literal '"+
 			diag.Quote(text)+"' by a string, relative path, or parameter")
 		node.Abs = p.paths.Home + text[1:]
 	case text[0] == '/':
-		warn(p.opts.AbsolutePaths, "absolute path literals are not portable. Consider replacing path literal '"+
+		warn(p.opts.AbsolutePaths, "lint-absolute-path-literals", "absolute path literals are not portable. Consider replacing path literal '"+
 			diag.Quote(text)+"' by a string, relative path, or parameter")
 		node.Abs = path.Clean(text)
 	default:
 		if text[0] != '.' {
-			warn(p.opts.ShortPaths, "relative path literal '"+diag.Quote(text)+
+			warn(p.opts.ShortPaths, "lint-short-path-literals", "relative path literal '"+diag.Quote(text)+
 				"' should be prefixed with '.' for clarity: './"+diag.Quote(text)+"'")
 		}
 		node.Abs = path.Clean(p.paths.Dir + "/" + text)
