@@ -132,7 +132,7 @@ func (f *Fetcher) get(ctx context.Context, address, file, tag string) (newTag st
 		select {
 		case <-ctx.Done():
 			return "", false, ctx.Err()
-		case <-time.After(250 * time.Millisecond << (attempt - 1)):
+		case <-time.After(f.pause << (attempt - 1)):
 		}
 	}
 }

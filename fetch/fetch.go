@@ -58,6 +58,7 @@ type Options struct {
 type Fetcher struct {
 	o     Options
 	facts facts
+	pause time.Duration // before the second attempt
 }
 
 // New makes a Fetcher.
@@ -71,7 +72,7 @@ func New(o Options) *Fetcher {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	return &Fetcher{o: o, facts: facts{file: filepath.Join(o.CacheDir, factsFile)}}
+	return &Fetcher{o: o, facts: facts{file: filepath.Join(o.CacheDir, factsFile)}, pause: 250 * time.Millisecond}
 }
 
 // HashMismatchError says that a download is not what was expected.
