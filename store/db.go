@@ -108,7 +108,6 @@ const (
 	stmtInsertRealisation
 	stmtUpdateRealisation
 	stmtRealisation
-	stmtRealisations
 	numStmts
 )
 
@@ -137,7 +136,6 @@ var stmtText = [numStmts]string{
 	stmtInsertRealisation: "insert into Realisations (drvPath, outputName, outputPath, signatures) values (?, ?, (select id from ValidPaths where path = ?), ?)",
 	stmtUpdateRealisation: "update Realisations set signatures = ? where drvPath = ? and outputName = ?",
 	stmtRealisation:       "select o.path, r.signatures from Realisations r join ValidPaths o on o.id = r.outputPath where r.drvPath = ? and r.outputName = ?",
-	stmtRealisations:      "select r.outputName, o.path from Realisations r join ValidPaths o on o.id = r.outputPath where r.drvPath = ?",
 }
 
 // database is one connection to the database and its prepared statements.
