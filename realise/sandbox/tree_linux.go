@@ -130,13 +130,17 @@ func (l *layout) bind(b Bind) error {
 
 // assemble puts the tree together and moves into it.
 //
-// The order matters: everything that is to be read-only is made so by one
-// recursive call over the root; what the builder may write to comes after.
+// Everything is made read-only by one recursive call over the root; then the
+// directories that the builder may write to are made writable again.
 func (l *layout) assemble(mounts []string) {
 	l.root = l.newFS("mounting the root directory", "tmpfs", "mode", "0755", "size", "16m")
 	l.do("mounting the root directory", unix.SYS_MOVE_MOUNT, l.root, "", l.dir, "", fromFD|unix.MOVE_MOUNT_T_EMPTY_PATH)
 	storeDir := strings.TrimPrefix(l.StoreDir, "/")
-	l.mkdirs("build", "tmp", "proc", "dev/shm", "dev/pts", "etc", "bin", storeDir)
+	l.mkdirs("build", "tmp", "proc", "dev/shm", "dev/pts", "etc", "bin")
+	// Before the store directory, which may lie below /tmp.
+	l.attach(l.own[1], "build")
+	l.attach(l.own[2], "tmp")
+	l.mkdirs(storeDir)
 	l.files()
 	l.attach(l.own[0], storeDir)
 	own := l.get("opening the sandbox's store directory", unix.SYS_OPENAT, l.root, storeDir, pathOnly, 0)
@@ -151,14 +155,14 @@ func (l *layout) assemble(mounts []string) {
 	}
 	l.setAttr("making the inputs read-only", l.root, unix.AT_RECURSIVE, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID})
 	rw := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
-	l.setAttr("making the store directory writable", l.own[0], 0, rw)
+	for _, own := range l.own {
+		l.setAttr("making the sandbox's own directories writable", own, 0, rw)
+	}
 	for _, m := range l.binds {
 		if m.writable && !strings.HasPrefix(m.target, "dev/") {
 			l.setAttr("making '/"+m.target+"' writable", m.fd, 0, rw)
 		}
 	}
-	l.attach(l.own[1], "build")
-	l.attach(l.own[2], "tmp")
 	l.special()
 	// The old root goes under the new one, and then away.
 	l.do("cannot change directory to the new root", unix.SYS_FCHDIR, l.root)
