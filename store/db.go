@@ -353,6 +353,9 @@ func (d *database) exec(id stmt, args ...driver.Value) (int64, error) {
 func (d *database) read(f func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.conn == nil {
+		return errClosed
+	}
 	return retryBusy(d.warn, f)
 }
 
@@ -360,6 +363,9 @@ func (d *database) read(f func() error) error {
 func (d *database) write(f func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.conn == nil {
+		return errClosed
+	}
 	return retryBusy(d.warn, func() (err error) {
 		// immediate: a deferred transaction that turns out to write fails at
 		// once if somebody else has written since it began to read.
@@ -413,5 +419,12 @@ func (d *database) close() error {
 			d.stmts[i] = nil
 		}
 	}
-	return d.conn.Close()
+	conn := d.conn
+	if conn == nil {
+		return nil
+	}
+	d.conn = nil
+	return conn.Close()
 }
+
+var errClosed = errors.New("the store is closed")

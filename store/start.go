@@ -51,7 +51,7 @@ func (s *Store) start() error {
 // Close finishes what runs in the background, closes the database and gives
 // back temporary roots and work directories. Further use is an error.
 func (s *Store) Close() error {
-	s.startOnce.Do(func() { s.startErr = fmt.Errorf("the store '%s' is closed", s.scheme.Dir) })
+	s.startOnce.Do(func() { s.startErr = errClosed })
 	s.auto.wait()
 	s.work.close()
 	s.temp.close()
@@ -60,7 +60,7 @@ func (s *Store) Close() error {
 		err = s.db.close()
 	}
 	if s.bigLock != nil {
-		s.bigLock.Close()
+		s.bigLock.Close() // again, if Close is called twice: no harm
 	}
 	return err
 }

@@ -119,3 +119,29 @@ func TestAddTreeAndGC(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestClosed(t *testing.T) {
+	s := open(t)
+	a := must(s.AddText("a", nil, nil))(t)
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.IsValid(a); err == nil {
+		t.Error("asked a closed store")
+	}
+	if _, err := s.AddText("b", nil, nil); err == nil {
+		t.Error("added to a closed store")
+	}
+	never := open(t)
+	if err := never.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := never.Start(); err == nil {
+		t.Error("opened a closed store")
+	}
+	if _, err := os.Lstat(never.StateDir()); err == nil {
+		t.Error("a store that was never used has been made")
+	}
+}
