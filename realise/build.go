@@ -36,7 +36,7 @@ type build struct {
 	g    *graph
 	room *sandbox.Room // that it runs in
 
-	offline bool // it might have wanted a network
+	offline string // why it has no network, if it might have wanted one
 
 	inputs        []storepath.Path  // closure of the inputs, sorted
 	inputRewrites *strings.Replacer // what stands for outputs of inputs; nil: nothing
@@ -219,6 +219,7 @@ func (b *build) attempt() error {
 		return err
 	}
 	defer func() { b.g.leave(b.slot, b.room) }()
+	defer b.dropScratch()
 	log, err := b.r.openLog(b.path)
 	if err != nil {
 		return err
@@ -248,9 +249,28 @@ func (b *build) attempt() error {
 	return err
 }
 
+// dropScratch deletes what a builder without a sandbox wrote straight into the
+// store directory, unless it has become valid.
+func (b *build) dropScratch() {
+	if b.apart() {
+		return
+	}
+	for _, o := range b.outputs {
+		if ok, err := b.r.store.IsValid(o.scratch); !ok && err == nil {
+			_ = removeTree(b.r.store.RealPath(o.scratch)) // else the collector gets it
+		}
+	}
+}
+
+// apart tells whether the builder writes into its room, not into the store.
+func (b *build) apart() bool {
+	_, builtin := b.drv.IsBuiltin()
+	return b.sandboxed || builtin
+}
+
 // outputDir is where the scratch outputs lie.
 func (b *build) outputDir() string {
-	if _, builtin := b.drv.IsBuiltin(); b.sandboxed || builtin {
+	if b.apart() {
 		return b.room.Store()
 	}
 	return b.r.store.RealDir()
@@ -295,6 +315,9 @@ func (b *build) external(log *buildLog) error {
 	}
 	if err != nil {
 		return b.setupFailure(err, log)
+	}
+	if proc.Offline != nil {
+		b.offline = proc.Offline.Error()
 	}
 	return b.supervise(proc, log)
 }
@@ -362,7 +385,7 @@ func (b *build) startSandboxed(args, env []string) (*sandbox.Process, error) {
 func (b *build) connect(spec *sandbox.Spec) {
 	pasta, err := exec.LookPath("pasta")
 	if err != nil {
-		b.offline = true
+		b.offline = "'pasta' (package passt) is not installed"
 		return
 	}
 	spec.Network, spec.Pasta = sandbox.UserMode, pasta
@@ -518,8 +541,8 @@ func (b *build) failed(how string, exit int, sig syscall.Signal, log *buildLog) 
 	} else if !b.typ.IsSandboxed() {
 		e.Kind = TransientFailure
 	}
-	if b.offline {
-		e.Message += "\nnote: the builder had no network, for which 'pasta' (package passt) has to be installed"
+	if b.offline != "" {
+		e.Message += "\nnote: the builder had no network: " + b.offline
 	}
 	return e
 }

@@ -174,6 +174,7 @@ type Realiser struct {
 	slots    chan int      // the free ones of Jobs
 	subSlots chan int      // likewise for substitutions
 	dirs     atomic.Uint64 // numbers build directories
+	swept    sync.Once     // what killed processes left
 
 	shellOnce sync.Once
 	shellBin  string

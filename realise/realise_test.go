@@ -531,6 +531,62 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
+// TestDirect builds without a sandbox, and with outputs that are in the way.
+func TestDirect(t *testing.T) {
+	b := newBench(t)
+	dir := t.TempDir()
+	t.Cleanup(func() { _ = store.DeleteTree(dir) })
+	s, err := store.Open(store.Config{Scheme: storepath.Nix(dir + "/store"), StateDir: dir + "/var"})
+	if err == nil {
+		err = s.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	b.store, b.hasher = s, derivation.NewHasher(s.Scheme(), s.ReadDerivation)
+	b.opts.Sandbox = realise.SandboxNever
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "sh")
+	if err := os.Symlink(self, link); err != nil {
+		t.Fatal(err)
+	}
+	direct := func(d *derivation.Derivation) { d.Builder = link }
+	drv := b.drv("direct", []string{"mkdir $out", "write $out/self $out", "write $NIX_BUILD_TOP/x y"}, direct)
+	out := b.out(drv)
+	if read(t, out+"/self") != out {
+		t.Errorf("self is %q", read(t, out+"/self"))
+	}
+	if _, err := b.realise(realise.Check, drv); err != nil {
+		t.Errorf("check: %v", err)
+	}
+	if w := b.lines(realise.Warning); len(w) != 2 || !strings.Contains(w[0], "without a sandbox") {
+		t.Errorf("warnings %q", w)
+	}
+	_, err = b.realise(realise.Normal, b.drv("missing", nil, func(d *derivation.Derivation) { d.Builder = "/none" }))
+	if err == nil || !strings.Contains(err.Error(), "> executing '/none': No such file or directory\n") {
+		t.Errorf("missing builder: %v", err)
+	}
+	_, err = b.realise(realise.Normal, b.drv("killed", []string{"kill 15"}, direct))
+	if err == nil || !strings.Contains(err.Error(), "Reason: builder failed due to signal 15 (Terminated).") {
+		t.Errorf("killed: %v", err)
+	}
+	b.clean()
+}
+
+func TestSweep(t *testing.T) {
+	b := newBench(t)
+	gone := filepath.Join(b.store.StateDir(), "builds", "nix-4194303-1") // beyond what most systems give out
+	if err := os.MkdirAll(gone+"/places", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.out(b.drv("x", []string{"write $out x"}, nil))
+	b.clean()
+}
+
 func TestPlan(t *testing.T) {
 	b := newBench(t)
 	first := b.drv("first", []string{"write $out x"}, nil)

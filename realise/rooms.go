@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/seed192a40f6/glang/realise/sandbox"
 )
@@ -100,10 +101,27 @@ func (r *Realiser) newBuildDir() (string, error) {
 	if err := os.MkdirAll(top, 0o755); err != nil {
 		return "", err
 	}
+	r.swept.Do(func() { sweep(top) })
 	for {
 		dir := filepath.Join(top, fmt.Sprintf("nix-%d-%d", os.Getpid(), r.dirs.Add(1)))
 		if _, err := os.Lstat(dir); err != nil {
 			return dir, nil
+		}
+	}
+}
+
+// sweep deletes the rooms of processes that were killed. Directories that were
+// kept for reading are no rooms any more.
+func sweep(top string) {
+	rooms, _ := filepath.Glob(filepath.Join(top, "nix-*", "places")) // the pattern is good
+	for _, places := range rooms {
+		dir := filepath.Dir(places)
+		var pid, n int
+		if _, err := fmt.Sscanf(filepath.Base(dir), "nix-%d-%d", &pid, &n); err != nil || pid <= 0 {
+			continue
+		}
+		if syscall.Kill(pid, 0) == syscall.ESRCH {
+			_ = removeTree(dir) // somebody else's, perhaps
 		}
 	}
 }

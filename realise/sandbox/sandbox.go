@@ -90,6 +90,8 @@ type Process struct {
 	// Output is what the builder writes to its standard output and error.
 	// A read fails with io.EOF or EIO when no process holds it any more.
 	Output *os.File
+	// Offline says why a UserMode build has no network, if it has none.
+	Offline error
 
 	proc    *os.Process
 	setup   *os.File           // where a failure before the builder's start is reported; closed by that

@@ -74,7 +74,7 @@ func (r *Room) start(spec *Spec, mounts []string, p *Process, child *os.File) er
 		err = r.mapIDs(pid)
 	}
 	if err == nil && spec.Network == UserMode {
-		err = r.connect(spec.Pasta, pid)
+		p.Offline = r.connect(spec.Pasta, pid)
 	}
 	if err == nil {
 		_, err = syncW.Write([]byte{1})
@@ -121,7 +121,7 @@ func (r *Room) connect(pasta string, pid int) error {
 	}
 	out, err := exec.Command(pasta, append(args, strconv.Itoa(pid))...).CombinedOutput()
 	if err != nil {
-		return &SetupError{fmt.Sprintf("connecting the network with '%s': %v: %s", pasta, err, bytes.TrimSpace(out))}
+		return fmt.Errorf("connecting the network with '%s': %w: %s", pasta, err, bytes.TrimSpace(out))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -274,15 +275,13 @@ const (
 
 // settle sets the names and the network of the namespaces, and the personality.
 func (l *layout) settle() {
-	if l.Network == Loopback {
-		var ifr [40]byte // struct ifreq: a name of 16 bytes, flags
-		copy(ifr[:], "lo")
-		*(*uint16)(unsafe.Pointer(&ifr[16])) = unix.IFF_UP | unix.IFF_LOOPBACK | unix.IFF_RUNNING
-		const what = "cannot set loopback interface flags"
-		l.getInto(l.tmp, what, unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		l.do(what, unix.SYS_IOCTL, l.tmp, unix.SIOCSIFFLAGS, ifr[:])
-		l.do(what, unix.SYS_CLOSE, l.tmp)
-	}
+	var ifr [40]byte // struct ifreq: a name of 16 bytes, flags
+	copy(ifr[:], "lo")
+	binary.NativeEndian.PutUint16(ifr[16:], unix.IFF_UP|unix.IFF_LOOPBACK|unix.IFF_RUNNING)
+	const what = "cannot set loopback interface flags"
+	l.getInto(l.tmp, what, unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	l.do(what, unix.SYS_IOCTL, l.tmp, unix.SIOCSIFFLAGS, ifr[:])
+	l.do(what, unix.SYS_CLOSE, l.tmp)
 	l.do("cannot set host name", unix.SYS_SETHOSTNAME, "localhost", len("localhost"))
 	l.do("cannot set domain name", unix.SYS_SETDOMAINNAME, "(none)", len("(none)")) // the kernel's default
 	// Fixed addresses make builds more alike.
