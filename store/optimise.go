@@ -49,7 +49,6 @@ func (s *Store) Optimise(ctx context.Context) (OptimiseStats, error) {
 			return o.stats, err
 		}
 	}
-	s.logf(LevelInfo, "%s freed by hard-linking %d files", RenderSize(o.stats.BytesFreed), o.stats.FilesLinked)
 	return o.stats, nil
 }
 

@@ -163,6 +163,9 @@ func (cfg Config) Chroot(root string) Config {
 	return cfg
 }
 
+// Config returns the configuration the store was opened with, for [Rebuild].
+func (s *Store) Config() Config { return s.cfg }
+
 // Scheme returns the scheme of the store; its Dir is the logical directory.
 func (s *Store) Scheme() storepath.Scheme { return s.scheme }
 

@@ -25,6 +25,16 @@ func (b *fileBackend) path(name string) (string, error) {
 	return filepath.Join(b.dir, name), nil
 }
 
+// makeDirs makes the directories of a new cache.
+func (b *fileBackend) makeDirs() error {
+	for _, name := range []string{"nar", "log", "realisations"} {
+		if err := os.MkdirAll(filepath.Join(b.dir, name), 0o777); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *fileBackend) get(_ context.Context, name string) (io.ReadCloser, int64, error) {
 	path, err := b.path(name)
 	if err != nil {

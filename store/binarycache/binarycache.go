@@ -200,6 +200,11 @@ func (c *Cache) Init(ctx context.Context, create bool) error {
 		if !create {
 			return fmt.Errorf("'%s' does not appear to be a binary cache", c.address)
 		}
+		if b, ok := c.backend.(*fileBackend); ok {
+			if err := b.makeDirs(); err != nil {
+				return err
+			}
+		}
 		text := "StoreDir: " + c.opts.Scheme.Dir + "\n"
 		if err := c.Put(ctx, infoFile, text, "text/x-nix-cache-info"); err != nil {
 			return err

@@ -109,10 +109,10 @@ func ParseNarInfo(s storepath.Scheme, text, whence string) (*Claim, error) {
 }
 
 type narinfoParser struct {
-	scheme   storepath.Scheme
-	whence   string
-	line     int
-	info     NarInfo
+	scheme storepath.Scheme
+	whence string
+	line   int
+	info   NarInfo
 }
 
 func (p *narinfoParser) corrupt(reason string) error {
