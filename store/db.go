@@ -262,7 +262,7 @@ func sqliteCode(err error) int {
 func (d *database) wrap(err error, what string) error {
 	switch sqliteCode(err) {
 	case sqliteCorrupt, sqliteNotADB:
-		return fmt.Errorf("the store database '%s' is damaged (%v); move it away and run 'glang store rebuild', which makes it again from what lies in the store directory", d.path, err)
+		return fmt.Errorf("the store database '%s' is damaged (%v); 'glang store rebuild' makes it again from what lies in the store directory, and keeps the old one", d.path, err)
 	case sqliteBusy:
 		return &dbError{"SQLite database is busy", d.path, err}
 	}
