@@ -85,6 +85,14 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		opts.Parser.ShortPaths = parser.Warn
 	}
 	opts.Paths = NewPathAdder(s)
+	if opts.Restrict {
+		// What the search path names may be read.
+		for _, e := range opts.NixPath {
+			if filepath.IsAbs(e.Path) {
+				opts.AllowedPaths = append(opts.AllowedPaths, e.Path)
+			}
+		}
+	}
 	if s.Store != nil && s.Store.RealDir() != s.Scheme.Dir {
 		opts.Files = storeFiles{s.Store}
 	}

@@ -62,6 +62,11 @@ func (a *app) evalOne(i *installable, raw, asJSON, pretty bool, apply, writeTo s
 	}
 	return x.Do(func() {
 		v, pos := i.selected()
+		if !a.asNix && x.auto.Len() > 0 {
+			// As nix-instantiate: arguments are for the value itself too.
+			v = x.AutoCall(v, x.auto)
+			x.Force(v, pos)
+		}
 		if fn != nil {
 			f := x.NewValue(x.Eval(fn))
 			v = x.NewValue(x.Call(f, ast.NoPos, v))

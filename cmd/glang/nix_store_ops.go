@@ -332,6 +332,9 @@ func (r *storeRun) restore() error {
 	if err := r.oneArg(); err != nil {
 		return err
 	}
+	if _, err := os.Lstat(r.args[0]); err == nil {
+		return fmt.Errorf("path '%s' already exists", r.args[0])
+	}
 	return nar.Restore(r.app.stdin, r.args[0])
 }
 
