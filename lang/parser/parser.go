@@ -95,6 +95,7 @@ type Parser struct {
 	formals  []ast.Formal
 	binds    []ast.Binding
 	dynamics []ast.DynamicAttr
+	stripBuf []byte // for indented strings
 }
 
 type knownSymbols struct {

@@ -1,8 +1,10 @@
 package parser
 
 import (
+	"bytes"
 	"path"
 	"strings"
+	"unsafe"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -111,7 +113,7 @@ func (p *Parser) parseIndString(start int) ast.Node {
 
 // stripIndentation makes a node of an indented string's pieces.
 func (p *Parser) stripIndentation(start int, pieces []piece) ast.Node {
-	stripper := stripper{width: indentation(pieces), lineStart: true}
+	stripper := stripper{width: indentation(pieces), lineStart: true, buf: p.stripBuf}
 	mark := len(p.nodes)
 	var positions []ast.Pos
 	for i, pc := range pieces {
@@ -125,13 +127,14 @@ func (p *Parser) stripIndentation(start int, pieces []piece) ast.Node {
 		if i == len(pieces)-1 {
 			text = trimLastLine(text)
 		}
-		if text != "" {
-			s := p.str(start, text)
+		if len(text) > 0 {
+			s := p.str(start, unsafe.String(unsafe.SliceData(text), len(text))) // which copies it
 			s.Start, s.Indented = pc.pos, true
 			p.nodes = append(p.nodes, s)
 			positions = append(positions, pc.pos)
 		}
 	}
+	p.stripBuf = stripper.buf
 	parts := p.nodes[mark:]
 	p.nodes = p.nodes[:mark]
 	if len(parts) == 0 {
@@ -195,7 +198,8 @@ type stripper struct {
 	buf       []byte
 }
 
-func (st *stripper) strip(s string) string {
+// strip returns bytes that are valid until its next call.
+func (st *stripper) strip(s string) []byte {
 	buf := st.buf[:0]
 	for j := 0; j < len(s); j++ {
 		if !st.lineStart {
@@ -225,15 +229,35 @@ func (st *stripper) strip(s string) string {
 		buf = append(buf, c)
 	}
 	st.buf = buf
-	return string(buf)
+	return buf
 }
 
 // trimLastLine drops a last line that has only spaces.
-func trimLastLine(s string) string {
-	if i := strings.LastIndexByte(s, '\n'); i >= 0 && strings.Trim(s[i+1:], " ") == "" {
+func trimLastLine(s []byte) []byte {
+	if i := bytes.LastIndexByte(s, '\n'); i >= 0 && len(bytes.Trim(s[i+1:], " ")) == 0 {
 		return s[:i+1]
 	}
 	return s
+}
+
+// join is path.Clean(dir + "/" + text) for a clean dir, without its detours for
+// what most path literals are: ./a/b or ../../a.
+func join(dir, text string) string {
+	up, rest := dir, text
+	for {
+		if strings.HasPrefix(rest, "./") {
+			rest = rest[2:]
+		} else if i := strings.LastIndexByte(up, '/'); i > 0 && strings.HasPrefix(rest, "../") {
+			up, rest = up[:i], rest[3:]
+		} else {
+			break
+		}
+	}
+	if rest == "" || up == "/" || strings.Contains(rest, "//") || strings.Contains(rest, "/.") ||
+		rest[0] == '.' || rest[0] == '/' || rest[len(rest)-1] == '/' {
+		return path.Clean(dir + "/" + text)
+	}
+	return up + "/" + rest
 }
 
 // parsePath parses a path, with or without interpolation.
@@ -264,7 +288,7 @@ func (p *Parser) parsePath() ast.Node {
 			warn(p.opts.ShortPaths, "lint-short-path-literals", "relative path literal '"+diag.Quote(text)+
 				"' should be prefixed with '.' for clarity: './"+diag.Quote(text)+"'")
 		}
-		node.Abs = path.Clean(p.paths.Dir + "/" + text)
+		node.Abs = join(p.paths.Dir, text)
 	}
 	if t.Type == tPath && len(text) > 1 && text[len(text)-1] == '/' {
 		node.Abs += "/" // more follows
