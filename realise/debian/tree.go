@@ -199,6 +199,10 @@ func (w *treeWriter) mkdir(name string) error {
 	return nil
 }
 
+// maxProgram bounds what is held in memory for one program, in bytes: the
+// biggest of a compiler has 40 MB.
+const maxProgram = 1 << 30
+
 func (w *treeWriter) addFile(name string, mode fs.FileMode, size int64, content io.Reader) error {
 	// Which files are relocated shows in their first bytes; only those are held
 	// in memory.
@@ -209,11 +213,14 @@ func (w *treeWriter) addFile(name string, mode fs.FileMode, size int64, content 
 	content = io.MultiReader(bytes.NewReader(start), content)
 	switch {
 	case string(start) == "\x7fELF":
-		var buffer bytes.Buffer
-		if _, err := buffer.ReadFrom(content); err != nil {
+		if size > maxProgram {
+			return fmt.Errorf("a program of %d bytes is too big to relocate", size)
+		}
+		program := make([]byte, size)
+		if _, err := io.ReadFull(content, program); err != nil {
 			return err
 		}
-		relocated, err := relocateELF(buffer.Bytes(), w.Location)
+		relocated, err := relocateELF(program, w.Location)
 		if err != nil {
 			return err
 		}
