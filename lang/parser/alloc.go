@@ -67,6 +67,9 @@ func (a *allocator) keepText(s string) string {
 	c := a.text[:n:n]
 	a.text = a.text[n:]
 	copy(c, s)
-	// The bytes are never written again.
-	return unsafe.String(unsafe.SliceData(c), n)
+	return view(c) // these bytes are never written again
 }
+
+// view is a string of the same bytes, without a copy: right for as long as
+// nobody writes to them.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -14,7 +14,6 @@ package parser
 
 import (
 	"errors"
-	"unsafe"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -151,7 +150,7 @@ func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bo
 		p.sources.Add(src)
 	}
 	// The tree copies what it keeps, so the text is not held on to.
-	p.scanner.reset(unsafe.String(unsafe.SliceData(text), len(text)), src.Base)
+	p.scanner.reset(view(text), src.Base)
 	p.paths, p.bindings, p.depth, p.failure = base, bindings, 0, nil
 	p.sets.reset()
 	defer p.forget()

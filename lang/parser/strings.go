@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"path"
 	"strings"
-	"unsafe"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -128,7 +127,7 @@ func (p *Parser) stripIndentation(start int, pieces []piece) ast.Node {
 			text = trimLastLine(text)
 		}
 		if len(text) > 0 {
-			s := p.str(start, unsafe.String(unsafe.SliceData(text), len(text))) // which copies it
+			s := p.str(start, view(text)) // which copies it
 			s.Start, s.Indented = pc.pos, true
 			p.nodes = append(p.nodes, s)
 			positions = append(positions, pc.pos)
