@@ -13,6 +13,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/therootcompany/xz"
+
+	"github.com/seed192a40f6/glang/internal/xzenc"
 )
 
 // decompressor recognises a compressed stream by its first bytes; what is not
@@ -55,6 +57,9 @@ func compressor(w io.Writer, format string, level int) (io.WriteCloser, error) {
 			level = 3
 		}
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithEncoderConcurrency(1))
+	}
+	if format == "xz" {
+		return xzenc.NewWriter(w, level), nil
 	}
 	return nil, fmt.Errorf("compressing with %s is not supported", format)
 }

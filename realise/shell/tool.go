@@ -41,7 +41,7 @@ func lookup(name string) tool {
 		return (*call).base64
 	case "basename":
 		return (*call).basename
-	case "bunzip2", "bzcat", "gunzip", "gzip", "unxz", "unzstd", "xzcat", "zcat", "zstdcat", "zstd":
+	case "bunzip2", "bzcat", "gunzip", "gzip", "unxz", "unzstd", "xz", "xzcat", "zcat", "zstdcat", "zstd":
 		return (*call).compress
 	case "cat":
 		return (*call).cat
@@ -165,7 +165,7 @@ func Tools() []string {
 		"head", "id", "install", "link", "ln", "ls", "md5sum", "mkdir", "mkfifo", "mktemp", "mv", "nproc", "od",
 		"printenv", "printf", "pwd", "readlink", "realpath", "rev", "rm", "rmdir", "seq", "sha1sum",
 		"sha256sum", "sha512sum", "sleep", "sort", "stat", "sync", "tac", "tail", "tar", "tee", "test", "touch",
-		"tr", "true", "uname", "uniq", "unxz", "unzstd", "wc", "which", "whoami", "xargs", "xzcat", "yes",
+		"tr", "true", "uname", "uniq", "unxz", "unzstd", "wc", "which", "whoami", "xargs", "xz", "xzcat", "yes",
 		"zcat", "zstd", "zstdcat",
 	}
 }
