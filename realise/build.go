@@ -109,7 +109,7 @@ func (b *build) sandboxing() error {
 	switch b.r.opts.Sandbox {
 	case SandboxAlways:
 		if b.opts.NoChroot {
-			return b.r.failf(InputRejected, b.path, "derivation '%s' has '__noChroot' set, but that's not allowed when 'sandbox' is 'true'", b.r.print(b.path))
+			return fmt.Errorf("derivation '%s' has '__noChroot' set, but that's not allowed when 'sandbox' is 'true'", b.r.print(b.path))
 		}
 		b.sandboxed = true
 	case SandboxRelaxed:
@@ -418,7 +418,7 @@ func (b *build) extraPaths() ([]sandbox.Bind, error) {
 			prefix = filepath.Clean(prefix)
 			return dep == prefix || strings.HasPrefix(dep, strings.TrimSuffix(prefix, "/")+"/")
 		}) {
-			return nil, b.r.failf(InputRejected, b.path, "derivation '%s' requested impure path '%s', but it was not in allowed-impure-host-deps", b.r.print(b.path), dep)
+			return nil, fmt.Errorf("derivation '%s' requested impure path '%s', but it was not in allowed-impure-host-deps", b.r.print(b.path), dep)
 		}
 		binds = append(binds, sandbox.Bind{Source: dep, Target: dep, Optional: true})
 	}
@@ -431,7 +431,7 @@ func (b *build) setupFailure(err error, log *buildLog) error {
 	var exec *sandbox.ExecError
 	if errors.As(err, &exec) {
 		// As the reference, whose child reports this as its own output.
-		if _, err := fmt.Fprintln(log, exec); err != nil {
+		if _, err := fmt.Fprintf(log, "error: %s\n", exec); err != nil {
 			return err
 		}
 		return b.failed("failed with exit code 1", 1, 0, log)

@@ -132,7 +132,7 @@ func (f *fetcher) fetch(ctx context.Context, address, dest string) error {
 func (f *fetcher) file(ctx context.Context, u *url.URL, dest string) error {
 	in, err := os.Open(u.Path)
 	if err != nil {
-		return fmt.Errorf("unable to download '%s': %w", u, err)
+		return fmt.Errorf("unable to download '%s': Could not read a file:// file (37) Could not open file %s", u, u.Path)
 	}
 	defer in.Close()
 	out, err := os.Create(dest)
