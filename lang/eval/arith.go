@@ -167,7 +167,7 @@ type addConst struct {
 	code
 	v    code
 	n    int64
-	self *deferred
+	self lateIndex
 }
 
 func (c *addConst) delay(m *Machine, f *frame) *Value {
@@ -177,8 +177,7 @@ func (c *addConst) delay(m *Machine, f *frame) *Value {
 			return m.NewValue(Int(n))
 		}
 	}
-	m.captures++
-	return m.newThunk(c.self.index, f)
+	return c.self.thunk(m, c.code, f)
 }
 
 // interpCode is a string with interpolation, or a path.

@@ -26,7 +26,7 @@ type lambda struct {
 	open    bool // …
 	arg     bool // the whole set has a slot, 0
 	recycle bool // nothing can keep a reference to the frame
-	body    *deferred
+	body    deferred
 }
 
 type formal struct {
@@ -73,12 +73,12 @@ func (m *Machine) openFrame(l *lambda, env *frame) *frame {
 func (m *Machine) run(l *lambda, f *frame, pos ast.Pos) Value {
 	if m.E.opts.ShowTrace {
 		m.push(shadowCall, unsafe.Pointer(l), pos)
-		x := l.body.get().eval(m, f)
+		x := l.body.get(m.E).eval(m, f)
 		m.sp--
 		return x
 	}
 	captures := m.captures
-	x := l.body.get().eval(m, f)
+	x := l.body.get(m.E).eval(m, f)
 	if l.recycle && captures == m.captures {
 		m.releaseFrame(f, l.slots)
 	}
@@ -203,7 +203,7 @@ func (c *callCode) eval(m *Machine, f *frame) Value {
 // force it at once: a set expression is evaluated directly.
 func (c *callCode) delaySet(m *Machine, f *frame) *Value {
 	if d, ok := c.args[0].(*deferred); ok {
-		if s, ok := d.get().(*setCode); ok && s.dynamic == nil && s.overrides < 0 {
+		if s, ok := d.get(m.E).(*setCode); ok && s.dynamic == nil && s.overrides < 0 {
 			return m.NewValue(s.eval(m, f))
 		}
 	}

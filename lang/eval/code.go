@@ -22,31 +22,33 @@ type code interface {
 type codeTable struct {
 	mu      sync.Mutex
 	next    uint32
-	chunks  [1 << 14]atomic.Pointer[[codeChunk]*deferred]
+	chunks  [1 << 15]atomic.Pointer[[codeChunk]deferred]
 	nextL   uint32
-	lambdas [1 << 13]atomic.Pointer[[codeChunk]*lambda]
+	lambdas [1 << 14]atomic.Pointer[[codeChunk]*lambda]
 }
 
 const (
-	codeBits  = 10
+	codeBits  = 9
 	codeChunk = 1 << codeBits
 )
 
-func (t *codeTable) at(i uint32) *deferred { return t.chunks[i>>codeBits].Load()[i&(codeChunk-1)] }
+func (t *codeTable) at(i uint32) *deferred { return &t.chunks[i>>codeBits].Load()[i&(codeChunk-1)] }
 
 func (t *codeTable) lambda(i uint32) *lambda { return t.lambdas[i>>codeBits].Load()[i&(codeChunk-1)] }
 
-func (t *codeTable) add(d *deferred) uint32 {
+// add gives out the next deferred, to be filled in.
+func (t *codeTable) add() *deferred {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	i := t.next
 	t.next++
 	c := &t.chunks[i>>codeBits]
 	if c.Load() == nil {
-		c.Store(new([codeChunk]*deferred))
+		c.Store(new([codeChunk]deferred))
 	}
-	c.Load()[i&(codeChunk-1)] = d
-	return i
+	d := &c.Load()[i&(codeChunk-1)]
+	t.mu.Unlock()
+	d.index = i
+	return d
 }
 
 func (t *codeTable) addLambda(l *lambda) uint32 {
@@ -67,45 +69,52 @@ func (t *codeTable) addLambda(l *lambda) uint32 {
 type deferred struct {
 	index uint32
 	ready atomic.Bool
-	e     *Evaluator
 	node  ast.Node
 	code  code
-	mu    sync.Mutex
 }
 
 func (e *Evaluator) newDeferred(node ast.Node) *deferred {
-	d := &deferred{e: e, node: node}
-	d.index = e.codes.add(d)
+	d := e.codes.add()
+	d.node = node
 	return d
 }
 
-func (d *deferred) get() code {
+func (d *deferred) get(e *Evaluator) code {
 	if !d.ready.Load() {
-		d.compile()
+		d.compile(e)
 	}
 	return d.code
 }
 
-func (d *deferred) compile() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (d *deferred) compile(e *Evaluator) {
+	e.compiling.Lock()
+	defer e.compiling.Unlock()
 	if !d.ready.Load() {
-		d.code = d.e.compile(d.node)
+		d.code = e.compile(d.node)
 		d.node = nil
 		d.ready.Store(true)
 	}
 }
 
-func (d *deferred) eval(m *Machine, f *frame) Value { return d.get().eval(m, f) }
+func (d *deferred) eval(m *Machine, f *frame) Value { return d.get(m.E).eval(m, f) }
 
 func (d *deferred) delay(m *Machine, f *frame) *Value { return m.newThunk(d.index, f) }
 
-// compiledDeferred is a deferred for code that exists already.
-func (e *Evaluator) compiledDeferred(c code) *deferred {
-	d := &deferred{e: e, code: c}
-	d.ready.Store(true)
-	d.index = e.codes.add(d)
-	return d
+// lateIndex numbers code that only sometimes becomes a thunk, when it does so
+// for the first time.
+type lateIndex struct{ i atomic.Uint32 }
+
+func (l *lateIndex) thunk(m *Machine, c code, f *frame) *Value {
+	i := l.i.Load()
+	if i == 0 {
+		d := m.E.codes.add()
+		d.code = c
+		d.ready.Store(true)
+		i = d.index + 1
+		l.i.Store(i) // two machines may both do this: either number will do
+	}
+	m.captures++
+	return m.newThunk(i-1, f)
 }
 
 // eager is embedded in code that occurs in lazy positions only inside a deferred.
@@ -138,7 +147,7 @@ func (c *globalCode) delay(*Machine, *frame) *Value { return c.v }
 type localCode struct {
 	level, index uint32
 	pos          ast.Pos
-	late         *deferred // the variable as a thunk, for slots not filled yet
+	late         lateIndex // for slots not filled yet
 }
 
 func (c *localCode) eval(m *Machine, f *frame) Value {
@@ -153,8 +162,7 @@ func (c *localCode) delay(m *Machine, f *frame) *Value {
 	if v := f.ancestor(c.level).get(c.index); v != nil {
 		return v
 	}
-	m.captures++
-	return m.newThunk(c.late.index, f)
+	return c.late.thunk(m, c, f)
 }
 
 type local0 struct{ localCode }
@@ -171,8 +179,7 @@ func (c *local0) delay(m *Machine, f *frame) *Value {
 	if v := f.get(c.index); v != nil {
 		return v
 	}
-	m.captures++
-	return m.newThunk(c.late.index, f)
+	return c.late.thunk(m, c, f)
 }
 
 type local1 struct{ localCode }
@@ -189,8 +196,7 @@ func (c *local1) delay(m *Machine, f *frame) *Value {
 	if v := f.up.get(c.index); v != nil {
 		return v
 	}
-	m.captures++
-	return m.newThunk(c.late.index, f)
+	return c.late.thunk(m, c, f)
 }
 
 // withCode is a variable that some enclosing with must bring.
@@ -199,7 +205,7 @@ type withCode struct {
 	name  ast.Symbol
 	with  *ast.With
 	pos   ast.Pos
-	self  *deferred
+	self  lateIndex
 }
 
 func (c *withCode) lookup(m *Machine, f *frame) *Value {
@@ -231,8 +237,7 @@ func (c *withCode) delay(m *Machine, f *frame) *Value {
 			return v
 		}
 	}
-	m.captures++
-	return m.newThunk(c.self.index, f)
+	return c.self.thunk(m, c, f)
 }
 
 // listCode is a list.

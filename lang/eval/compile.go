@@ -20,9 +20,9 @@ func (e *Evaluator) compile(n ast.Node) code {
 	case *ast.Path:
 		return newConst(PathValue(n.Abs))
 	case *ast.Interp:
-		return e.compileInterp(n.Parts, n.Start, false)
+		return e.compileInterp(n.Parts, n.PartPos, n.Start, false)
 	case *ast.PathInterp:
-		return e.compileInterp(n.Parts, n.Start, true)
+		return e.compileInterp(n.Parts, n.PartPos, n.Start, true)
 	case *ast.SearchPath:
 		return e.compileCall(&ast.Call{At: n.At, Fn: n.FindFile, Args: []ast.Node{n.NixPath, &ast.Str{At: n.At, Value: n.Name}}})
 	case *ast.Var:
@@ -65,15 +65,13 @@ func (e *Evaluator) compile(n ast.Node) code {
 // compileLazy makes code for a node in a position where it is delayed.
 func (e *Evaluator) compileLazy(n ast.Node) code {
 	switch n := n.(type) {
-	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.Lambda, *ast.Var, *ast.Paren:
+	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.Lambda, *ast.Var, *ast.Select:
 		return e.compile(n)
+	case *ast.Paren:
+		return e.compileLazy(n.X)
 	case *ast.List:
 		if len(n.Elems) == 0 {
 			return e.compile(n)
-		}
-	case *ast.Select:
-		if c, ok := e.selectCode(n); ok {
-			return c
 		}
 	case *ast.Binary:
 		if c := e.compileAddConst(n); c != nil {
@@ -100,37 +98,21 @@ func (e *Evaluator) compileVar(n *ast.Var, pos ast.Pos) code {
 		}
 		return &globalCode{v, pos}
 	case ast.VarWith:
-		c := &withCode{level: n.Level, name: n.Name, with: n.With, pos: pos}
-		c.self = e.compiledDeferred(c)
-		return c
+		return &withCode{level: n.Level, name: n.Name, with: n.With, pos: pos}
 	}
-	l := localCode{level: n.Level, index: n.Index, pos: pos}
-	var c code
-	var p *localCode
 	switch n.Level {
 	case 0:
-		x := &local0{l}
-		c, p = x, &x.localCode
+		return &local0{localCode{index: n.Index, pos: pos}}
 	case 1:
-		x := &local1{l}
-		c, p = x, &x.localCode
-	default:
-		x := &localCode{}
-		*x = l
-		c, p = x, x
+		return &local1{localCode{level: 1, index: n.Index, pos: pos}}
 	}
-	p.late = e.compiledDeferred(c)
-	return c
+	return &localCode{level: n.Level, index: n.Index, pos: pos}
 }
 
-func (e *Evaluator) compileInterp(parts []ast.Node, at ast.Pos, path bool) code {
-	c := &interpCode{at: at, path: path, parts: make([]code, len(parts)), pos: make([]ast.Pos, len(parts))}
+func (e *Evaluator) compileInterp(parts []ast.Node, pos []ast.Pos, at ast.Pos, path bool) code {
+	c := &interpCode{at: at, path: path, parts: make([]code, len(parts)), pos: pos}
 	for i, p := range parts {
 		c.parts[i] = e.compile(p)
-		c.pos[i] = startOf(p)
-		if _, isStr := p.(*ast.Str); !isStr && c.pos[i] > 2 && !(path && i == 0) {
-			c.pos[i] -= 2 // the reference reports the ${ before it
-		}
 	}
 	return c
 }
@@ -146,35 +128,25 @@ func (e *Evaluator) compileNames(path []ast.AttrName) []nameCode {
 	return out
 }
 
-// selectCode makes code for a selection; ok is false if it folds to a constant.
-func (e *Evaluator) selectCode(n *ast.Select) (c code, lazy bool) {
+func (e *Evaluator) compileSelect(n *ast.Select) code {
 	path := e.compileNames(n.Path)
 	base := e.compile(n.Expr)
 	if k, ok := base.(*constCode); ok && k.v.Kind() == KindAttrs && len(path) == 1 && path[0].expr == nil {
 		if v, ok := k.v.Attrs().Get(path[0].sym); ok && v.Forced() {
-			return &constCode{v}, true
+			return &constCode{v}
 		}
 	}
-	s := selectCode{base: base, path: path, pos: n.Start}
+	if len(path) == 1 && path[0].expr == nil && n.Default == nil {
+		return &select1{selectCode{base: base, path: path, pos: n.Start}}
+	}
+	s := &selectCode{base: base, path: path, pos: n.Start}
 	for _, p := range path {
 		s.dynamic = s.dynamic || p.expr != nil
 	}
 	if n.Default != nil {
 		s.def = e.compile(n.Default)
 	}
-	if len(path) == 1 && !s.dynamic && s.def == nil {
-		x := &select1{s}
-		x.self = e.compiledDeferred(x)
-		return x, true
-	}
-	x := &s
-	x.self = e.compiledDeferred(x)
-	return x, true
-}
-
-func (e *Evaluator) compileSelect(n *ast.Select) code {
-	c, _ := e.selectCode(n)
-	return c
+	return s
 }
 
 func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos) *setCode {
@@ -240,7 +212,7 @@ func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
 		l.inner = e.compileLambda(in, l.slots)
 		l.nargs += l.inner.nargs
 	} else {
-		l.body = &deferred{e: e, node: n.Body}
+		l.body.node = n.Body
 		l.recycle = !l.isSet && !captures(n.Body)
 	}
 	l.index = e.codes.addLambda(l)
@@ -466,7 +438,6 @@ func (e *Evaluator) compileAddConst(n *ast.Binary) code {
 		return nil
 	}
 	c.code = e.compile(n)
-	c.self = e.compiledDeferred(c.code)
 	return c
 }
 

@@ -42,9 +42,10 @@ type Evaluator struct {
 	// Sym are symbols that evaluation itself needs.
 	Sym Names
 
-	opts     Options
-	codes    codeTable
-	machines atomic.Uint32
+	opts      Options
+	codes     codeTable
+	compiling sync.Mutex
+	machines  atomic.Uint32
 
 	globals  map[ast.Symbol]*ast.Builtin
 	values   []*Value // of globals, by Builtin.Index

@@ -28,6 +28,8 @@ func FuzzEval(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		watch := time.AfterFunc(20*time.Second, func() { panic("still evaluating " + text) })
+		defer watch.Stop()
 		once := func() (string, error) {
 			e := newEvaluator(t, func(o *eval.Options) {
 				o.Pure = true

@@ -155,7 +155,7 @@ func AppendJSONString(b []byte, s string) (out []byte, bad int) {
 }
 
 // AppendJSONFloat appends a float as the reference's JSON library writes it:
-// the shortest digits that read back the same, with .0 for whole numbers.
+// digits that read back the same, with .0 for whole numbers.
 func AppendJSONFloat(b []byte, f float64) []byte {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return append(b, "null"...)
@@ -166,23 +166,12 @@ func AppendJSONFloat(b []byte, f float64) []byte {
 		}
 		return append(b, "0.0"...)
 	}
-	// The digits d1 d2 … and the place of the point: 0.d1d2… × 10^n.
-	s := strconv.FormatFloat(math.Abs(f), 'e', -1, 64)
 	if f < 0 {
 		b = append(b, '-')
+		f = -f
 	}
-	digits := make([]byte, 0, 20)
-	exp := 0
-	for i := 0; i < len(s); i++ {
-		if s[i] == 'e' {
-			exp, _ = strconv.Atoi(s[i+1:])
-			break
-		}
-		if s[i] != '.' {
-			digits = append(digits, s[i])
-		}
-	}
-	k, n := len(digits), exp+1
+	digits, n := grisu2(f)
+	k := len(digits)
 	switch {
 	case k <= n && n <= 15:
 		b = append(b, digits...)

@@ -32,11 +32,15 @@ type selectCode struct {
 	dynamic bool // some part is computed
 	def     code
 	pos     ast.Pos
-	self    *deferred
+	self    lateIndex
 }
 
-// delay gives the value itself where it is there and evaluated.
-func (c *selectCode) delay(m *Machine, f *frame) *Value {
+func (c *selectCode) delay(m *Machine, f *frame) *Value { return c.delayed(m, f, c) }
+
+func (c *select1) delay(m *Machine, f *frame) *Value { return c.delayed(m, f, c) }
+
+// delayed gives the value itself where it is there and evaluated.
+func (c *selectCode) delayed(m *Machine, f *frame, self code) *Value {
 	if !c.dynamic && len(c.path) == 1 {
 		if v := peek(c.base, f); v != nil && v.Kind() == KindAttrs {
 			if x, ok := v.Attrs().Get(c.path[0].sym); ok && x.Forced() {
@@ -44,8 +48,7 @@ func (c *selectCode) delay(m *Machine, f *frame) *Value {
 			}
 		}
 	}
-	m.captures++
-	return m.newThunk(c.self.index, f)
+	return c.self.thunk(m, self, f)
 }
 
 // peek is the value of a variable if it is in its slot already.
