@@ -11,6 +11,7 @@ import (
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/local"
+	"github.com/seed192a40f6/glang/realise"
 )
 
 // exitError ends the program with a status, after a message if err is set.
@@ -79,6 +80,10 @@ func (a *app) printError(err error) {
 	}
 	opts := diag.PrintOptions{Color: a.color, ShowTrace: a.settings != nil && a.settings.Bool("show-trace")}
 	fmt.Fprintln(os.Stderr, diag.Format(err, sources, opts))
+	var b *realise.BuildError
+	if !a.asNix && errors.As(err, &b) && b.GotPath != "" {
+		fmt.Fprintf(os.Stderr, "       what came instead is kept for reading: '%s'\n", b.GotPath)
+	}
 }
 
 // recoverInternal turns a panic, which is a mistake in glang, into a message.
