@@ -23,7 +23,13 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 	case "umask", "ulimit", "kill", "times":
 		return append([]string{internalPrefix + args[0]}, args[1:]...), nil
 	case "trap":
-		return numericTrap(args), nil
+		args = numericTrap(args)
+		if sh.fds != nil && len(args) > 2 {
+			if text, ok := rewriteText(args[2]); ok {
+				args[2] = text
+			}
+		}
+		return args, nil
 	case "command", "type", "hash":
 		return sh.commandV(interp.HandlerCtx(ctx), args), nil
 	case "eval":
