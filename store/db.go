@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -276,7 +277,7 @@ func (d *database) script(sql string) error {
 		return d.wrap(err, fmt.Sprintf("executing SQLite statement '%s'", sql))
 	}
 	defer st.Close()
-	if _, err := st.Exec(nil); err != nil { //nolint:staticcheck // the driver's own interface
+	if _, err := st.(driver.StmtExecContext).ExecContext(context.Background(), nil); err != nil {
 		return d.wrap(err, fmt.Sprintf("executing SQLite statement '%s'", sql))
 	}
 	return nil
@@ -293,7 +294,7 @@ func (d *database) ad(sql string, each func([]driver.Value) error) error {
 }
 
 func (d *database) rows(st driver.Stmt, sql string, args []driver.Value, each func([]driver.Value) error) error {
-	rows, err := st.Query(args) //nolint:staticcheck // the driver's own interface
+	rows, err := st.(driver.StmtQueryContext).QueryContext(context.Background(), named(args))
 	if err != nil {
 		return d.wrap(err, fmt.Sprintf("executing SQLite query '%s'", sql))
 	}
@@ -311,6 +312,15 @@ func (d *database) rows(st driver.Stmt, sql string, args []driver.Value, each fu
 			}
 		}
 	}
+}
+
+// named numbers arguments as the driver wants them.
+func named(args []driver.Value) []driver.NamedValue {
+	out := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		out[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return out
 }
 
 func (d *database) prepared(id stmt) (driver.Stmt, error) {
@@ -342,7 +352,7 @@ func (d *database) exec(id stmt, args ...driver.Value) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := st.Exec(args) //nolint:staticcheck // the driver's own interface
+	res, err := st.(driver.StmtExecContext).ExecContext(context.Background(), named(args))
 	if err != nil {
 		return 0, d.wrap(err, fmt.Sprintf("executing SQLite statement '%s'", stmtText[id]))
 	}

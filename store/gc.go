@@ -112,8 +112,6 @@ type collector struct {
 
 	graph *graph
 	alive map[storepath.Path]bool
-	// present are the names in the store directory.
-	present []string
 }
 
 func (c *collector) collect() error {
