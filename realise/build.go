@@ -450,8 +450,10 @@ func (b *build) supervise(proc *sandbox.Process, log *buildLog) error {
 	defer stop()
 	defer proc.Output.Close()
 	over, fail := b.readLog(proc, log)
+	// A builder that has closed its output is taken to be done, as in the
+	// reference. One that is on its way out keeps its exit status.
+	proc.Kill()
 	if over {
-		proc.Kill()
 		drain(proc)
 	}
 	status, err := proc.Wait()

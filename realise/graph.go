@@ -32,7 +32,8 @@ type graph struct {
 	outputs map[storepath.Path]map[string]storepath.Path // of derivations that are done
 	counts  [2]Count
 	pending int
-	failed  bool // a target failed, and KeepGoing is not set
+	ready   []*task // that could run, had they a slot
+	failed  bool    // a target failed, and KeepGoing is not set
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
 	rooms   map[int]*slotRoom // by slot; one build at a time is in it
@@ -63,6 +64,7 @@ type task struct {
 	waits  int
 	failed []*task // of those it waited for
 	top    bool    // somebody outside asked for it
+	order  int     // of discovery
 	ended  bool
 	err    error
 	kind   int // index into counts

@@ -4,6 +4,7 @@ package realise
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -101,21 +102,39 @@ func (l *buildLog) structured(line string) bool {
 	if !ok {
 		return false
 	}
-	var m struct {
-		Action, Phase, Msg string
-		Level              int
-	}
+	var m message
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
-		l.r.event(Event{Kind: Message, Drv: l.drv, Text: "bad JSON log message from the derivation builder: " + err.Error()})
-		return false
-	}
-	switch m.Action {
-	case "setPhase":
-		l.r.event(Event{Kind: BuildPhase, Drv: l.drv, Text: m.Phase})
-	case "msg":
-		if m.Level <= 3 { // up to what the reference prints by default
-			l.r.event(Event{Kind: Message, Drv: l.drv, Text: m.Msg})
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			l.r.event(Event{Kind: Message, Drv: l.drv, Text: "bad JSON log message from the derivation builder: " + err.Error()})
+			return false
 		}
+		return l.cannot(err)
+	}
+	switch {
+	case m.Action == nil:
+		return l.cannot(errors.New("type must be string, but is null"))
+	case *m.Action == "setPhase" && m.Phase == nil, *m.Action == "msg" && m.Msg == nil:
+		return l.cannot(errors.New("type must be string, but is null"))
+	case *m.Action == "setPhase":
+		l.r.event(Event{Kind: BuildPhase, Drv: l.drv, Text: *m.Phase})
+	case *m.Action == "msg" && m.Level <= levelInfo:
+		l.r.event(Event{Kind: Message, Drv: l.drv, Text: *m.Msg})
 	}
 	return true
+}
+
+// levelInfo is the last level of messages that the reference prints by default.
+const levelInfo = 3
+
+// A message is what a builder says in JSON.
+type message struct {
+	Action, Phase, Msg *string
+	Level              int
+}
+
+// cannot reports a message that makes no sense; its line counts as any other.
+func (l *buildLog) cannot(err error) bool {
+	l.r.event(Event{Kind: Warning, Drv: l.drv, Text: "Unable to handle a JSON message from the derivation builder: " + err.Error()})
+	return false
 }

@@ -156,6 +156,9 @@ var errStopped = errors.New("stopped because another target failed")
 // work runs all tasks. It fails only if ctx is cancelled.
 func (g *graph) work(ctx context.Context) error {
 	all := append(slices.Clone(g.subs), g.builds...)
+	for i, t := range all {
+		t.order = i
+	}
 	if len(all) == 0 {
 		return nil
 	}
@@ -174,12 +177,13 @@ func (g *graph) work(ctx context.Context) error {
 			ready = append(ready, t)
 		}
 	}
+	g.ready = slices.Clone(ready)
 	if g.pending == 0 {
 		close(g.done)
 	}
 	g.mu.Unlock()
 	for _, t := range ready {
-		go g.perform(inner, t)
+		go g.perform(inner, t.slots)
 	}
 	<-g.done
 	g.closeRooms()
@@ -189,21 +193,38 @@ func (g *graph) work(ctx context.Context) error {
 	return nil
 }
 
-// perform does a task as soon as there is a slot for it.
-func (g *graph) perform(ctx context.Context, t *task) {
-	var err error
+// perform takes a slot and does with it the first of the tasks that are ready
+// for one of its kind. There is one perform for each of them.
+func (g *graph) perform(ctx context.Context, slots chan int) {
 	select {
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case slot := <-t.slots:
-		if err = context.Cause(ctx); err == nil {
+		g.end(ctx, g.next(slots), context.Cause(ctx))
+	case slot := <-slots:
+		t := g.next(slots)
+		err := context.Cause(ctx)
+		if err == nil {
 			g.count(t, func(c *Count) { c.Running++ })
 			err = t.run(ctx, slot)
 			g.count(t, func(c *Count) { c.Running-- })
 		}
-		t.slots <- slot
+		slots <- slot
+		g.end(ctx, t, err)
 	}
-	g.end(ctx, t, err)
+}
+
+// next takes the first ready task for the slots, in the order of discovery.
+func (g *graph) next(slots chan int) *task {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	best := -1
+	for i, t := range g.ready {
+		if t.slots == slots && (best < 0 || t.order < g.ready[best].order) {
+			best = i
+		}
+	}
+	t := g.ready[best]
+	g.ready = slices.Delete(g.ready, best, best+1)
+	return t
 }
 
 func (g *graph) count(t *task, change func(*Count)) {
@@ -260,12 +281,13 @@ func (g *graph) end(ctx context.Context, t *task, err error) {
 		}
 	}
 	last := g.pending == 0
+	g.ready = append(g.ready, ready...)
 	g.mu.Unlock()
 	for _, err := range failures {
 		g.r.event(Event{Kind: Failure, Err: err})
 	}
 	for _, next := range ready {
-		go g.perform(ctx, next)
+		go g.perform(ctx, next.slots)
 	}
 	if last {
 		close(g.done)
