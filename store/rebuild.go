@@ -30,7 +30,7 @@ type RebuildResult struct {
 }
 
 // Rebuild makes the database of a store again from what lies in the store
-// directory, where every object has its name only once it is complete:
+// directory, where an object that has its name and is canonical is complete:
 //
 //   - hash and size of the archive by reading it;
 //   - references by looking for the hash parts of all other objects, and, of
@@ -165,6 +165,9 @@ func (b *rebuilder) object(p storepath.Path, all []storepath.Path) (*PathInfo, e
 	if err != nil {
 		return nil, bare(err)
 	}
+	if err := finished(real); err != nil {
+		return nil, err
+	}
 	h := hash.New(b.s.scheme.Hash)
 	refs, err := ScanTree(real, all, h)
 	if err != nil {
@@ -186,6 +189,27 @@ func (b *rebuilder) object(p storepath.Path, all []storepath.Path) (*PathInfo, e
 		info.Deriver, info.Sigs, info.Ultimate, info.RegistrationTime = old.Deriver, old.Sigs, old.Ultimate, old.RegistrationTime
 	}
 	return info, nil
+}
+
+// finished tells whether an object is canonical. What a builder without a
+// sandbox was writing when it was killed, or another implementation was
+// deleting, lies under the name of a path too, but is not.
+func finished(real string) error {
+	return filepath.WalkDir(real, func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		fi, err := e.Info()
+		if err != nil {
+			return err
+		}
+		mode := fi.Mode()
+		if mode&fs.ModeSymlink == 0 && mode.Perm() != 0o555 && (mode.IsDir() || mode.Perm() != 0o444) ||
+			fi.ModTime().Unix() != storeMtime {
+			return fmt.Errorf("'%s' has not the mode and time of a finished store object", name)
+		}
+		return nil
+	})
 }
 
 // address finds the content address from which the name of a path follows. A
