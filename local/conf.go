@@ -115,5 +115,9 @@ func (s *Settings) Load(dirs *Dirs, env Env) error {
 			return err
 		}
 	}
+	// NIX_PATH stands for the setting, to which extra-nix-path may add.
+	if text, ok := env.Lookup("NIX_PATH"); ok && !strings.ContainsAny(text, " \t\n") {
+		return s.Set("nix-path", strings.Join(splitNixPath(text), " "))
+	}
 	return nil
 }

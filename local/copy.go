@@ -34,13 +34,9 @@ func Copy(ctx context.Context, src, dst *Session, paths []storepath.Path, o Copy
 		if err != nil {
 			return err
 		}
-		if o.CheckSignatures && src.Settings.Bool("require-sigs") && info.CA.IsZero() {
-			text, err := info.Fingerprint(src.Scheme)
-			if err != nil {
+		if o.CheckSignatures && dst.Store != nil {
+			if err := checkSignatures(src, info); err != nil {
 				return err
-			}
-			if CountSignatures(src.Settings.Words("trusted-public-keys"), src.Settings.Words("secret-key-files"), text, info.Sigs) == 0 {
-				return fmt.Errorf("cannot add path '%s' because it lacks a signature by a trusted key", src.Scheme.Print(p))
 			}
 		}
 		if o.Copied != nil {
@@ -49,6 +45,22 @@ func Copy(ctx context.Context, src, dst *Session, paths []storepath.Path, o Copy
 		if err := copyPath(src.API, dst.API, info); err != nil {
 			return fmt.Errorf("copying path '%s': %w", src.Scheme.Print(p), err)
 		}
+	}
+	return nil
+}
+
+// checkSignatures fails unless a path is content-addressed or signed by a
+// trusted key, where the settings ask for it.
+func checkSignatures(src *Session, info *store.PathInfo) error {
+	if !src.Settings.Bool("require-sigs") || !info.CA.IsZero() || src.Ref.Params["trusted"] == "true" || src.Ref.Params["trusted"] == "1" {
+		return nil
+	}
+	text, err := info.Fingerprint(src.Scheme)
+	if err != nil {
+		return err
+	}
+	if CountSignatures(src.Settings.Words("trusted-public-keys"), src.Settings.Words("secret-key-files"), text, info.Sigs) == 0 {
+		return fmt.Errorf("cannot add path '%s' because it lacks a signature by a trusted key", src.Scheme.Print(info.Path))
 	}
 	return nil
 }
@@ -69,4 +81,41 @@ func copyPath(src, dst store.API, info *store.PathInfo) error {
 		err = derr
 	}
 	return err
+}
+
+// DependenciesFirst orders paths of a closure so that what a path refers to
+// comes before it.
+func DependenciesFirst(s store.API, paths []storepath.Path) ([]storepath.Path, error) {
+	in := map[storepath.Path]bool{}
+	for _, p := range paths {
+		in[p] = true
+	}
+	done := map[storepath.Path]bool{}
+	var out []storepath.Path
+	var visit func(p storepath.Path) error
+	visit = func(p storepath.Path) error {
+		if done[p] {
+			return nil
+		}
+		done[p] = true
+		info, err := s.PathInfo(p)
+		if err != nil {
+			return err
+		}
+		for _, r := range info.References {
+			if in[r] && r != p {
+				if err := visit(r); err != nil {
+					return err
+				}
+			}
+		}
+		out = append(out, p)
+		return nil
+	}
+	for _, p := range paths {
+		if err := visit(p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

@@ -28,6 +28,8 @@ type EvalConfig struct {
 	ReadOnly bool
 	// Pure is whether evaluation is pure, unless the settings say otherwise.
 	Pure bool
+	// Results records what the evaluation does; nil: nobody does.
+	Results *Results
 }
 
 // Evaluator makes an evaluator that works on the session's store.
@@ -95,6 +97,9 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 	}
 	if s.Store != nil && s.Store.RealDir() != s.Scheme.Dir {
 		opts.Files = storeFiles{s.Store}
+	}
+	if cfg.Results != nil {
+		cfg.Results.record(&opts)
 	}
 	e, err := eval.New(opts)
 	if err != nil {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 
@@ -8,18 +9,23 @@ import (
 )
 
 // storeFiles are the files of the operating system, with those below the
-// logical store directory taken from where the store really lies.
+// logical store directory taken from where the store really lies, unless they
+// are not there.
 type storeFiles struct{ s *store.Store }
 
-func (f storeFiles) Open(name string) (fs.File, error) { return os.Open(f.s.ToRealPath(name)) }
-func (f storeFiles) ReadFile(name string) ([]byte, error) {
-	return os.ReadFile(f.s.ToRealPath(name))
+func (f storeFiles) real(name string) string {
+	real := f.s.ToRealPath(name)
+	if real != name {
+		if _, err := os.Lstat(real); errors.Is(err, fs.ErrNotExist) {
+			return name
+		}
+	}
+	return real
 }
-func (f storeFiles) ReadDir(name string) ([]fs.DirEntry, error) {
-	return os.ReadDir(f.s.ToRealPath(name))
-}
-func (f storeFiles) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(f.s.ToRealPath(name)) }
-func (f storeFiles) Stat(name string) (fs.FileInfo, error)  { return os.Stat(f.s.ToRealPath(name)) }
-func (f storeFiles) Readlink(name string) (string, error) {
-	return os.Readlink(f.s.ToRealPath(name))
-}
+
+func (f storeFiles) Open(name string) (fs.File, error)          { return os.Open(f.real(name)) }
+func (f storeFiles) ReadFile(name string) ([]byte, error)       { return os.ReadFile(f.real(name)) }
+func (f storeFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(f.real(name)) }
+func (f storeFiles) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(f.real(name)) }
+func (f storeFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(f.real(name)) }
+func (f storeFiles) Readlink(name string) (string, error)       { return os.Readlink(f.real(name)) }

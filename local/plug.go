@@ -16,5 +16,6 @@ func (s *Session) plug(o *realise.Options) error {
 	}
 	o.Mirrors = map[string]realise.Mirror{"debian": mirror}
 	o.Builtins = debian.Builtins()
+	o.Substituters = s.substituters()
 	return nil
 }

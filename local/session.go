@@ -60,6 +60,8 @@ func Open(settings *Settings, dirs *Dirs, env Env, uri string, log Log) (*Sessio
 		err = s.openLocal(ref.Authority, log)
 	case "dummy":
 		err = s.openDummy()
+	case "file", "http", "https":
+		err = s.openCache(uri)
 	case "daemon", "unix":
 		err = fmt.Errorf("cannot open the store '%s': this program does not speak to a daemon; name a directory, or leave the store to be chosen", ref)
 	default:

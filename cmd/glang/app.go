@@ -48,10 +48,12 @@ type app struct {
 	cancel context.CancelFunc
 	caught atomic.Bool // a signal arrived
 
-	sources    *ast.Sources // of the evaluator, for messages
-	session    *local.Session
-	evaluation *evaluation
-	closers    []func()
+	sources     *ast.Sources // of the evaluator, for messages
+	session     *local.Session
+	results     *local.Results // records the evaluation that runs; or nil
+	evalSession *local.Session // of --eval-store, or nil
+	evaluation  *evaluation
+	closers     []func()
 }
 
 func newApp(argv []string) *app {

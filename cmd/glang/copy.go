@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed192a40f6/glang/local"
+	"github.com/seed192a40f6/glang/realise"
 )
 
 func (a *app) copyCommand() *cobra.Command {
@@ -13,7 +14,8 @@ func (a *app) copyCommand() *cobra.Command {
 		`Copies paths, with all they refer to, from the store (or the one named with
 --from) to the one named with --to.`, func(f *flagSet) func() error {
 			args := a.storePathFlags(f, true)
-			var from, to, link string
+			var from, to, link, prof string
+			f.text(&prof, "profile", "path", "make what was copied a generation of this profile")
 			noSigs := false
 			f.text(&from, "from", "store-uri", "the store to copy from")
 			f.text(&to, "to", "store-uri", "the store to copy to")
@@ -40,8 +42,33 @@ func (a *app) copyCommand() *cobra.Command {
 				if a.session.Scheme != dst.Scheme {
 					return fmt.Errorf("cannot copy from '%s' to '%s': their store paths are not alike", a.session.Ref, dst.Ref)
 				}
-				return local.Copy(a.context(), a.session, dst, paths, local.CopyOptions{CheckSignatures: !noSigs,
+				err = local.Copy(a.context(), a.session, dst, paths, local.CopyOptions{CheckSignatures: !noSigs,
 					Copied: func(s string) { a.logf(levelInfo, "%s", s) }})
+				if err != nil || prof == "" && link == "" {
+					return err
+				}
+				if dst.Store == nil {
+					return fmt.Errorf("'--out-link' is not supported for this Nix store")
+				}
+				args.recursive = false
+				tops, err := a.argPaths(args, f.args, false)
+				if err != nil {
+					return err
+				}
+				var results []realise.Result
+				for _, p := range tops {
+					results = append(results, realise.Result{Target: realise.Target{Path: p}})
+				}
+				a.session = dst
+				if link != "" {
+					if err := a.outLinks(results, link); err != nil {
+						return err
+					}
+				}
+				if prof != "" {
+					return a.setProfile(prof, results)
+				}
+				return nil
 			}
 		})
 }

@@ -85,7 +85,7 @@ func (a *app) derivationAdd() *cobra.Command {
 				}
 				return s.ReadDerivation(p)
 			})
-			if err := h.Check(d); err != nil {
+			if err := h.FillOutputs(d); err != nil {
 				return err
 			}
 			var p storepath.Path

@@ -5,12 +5,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
+	"github.com/seed192a40f6/glang/store/hash"
 )
 
 // evalArgs are the flags of everything that evaluates.
@@ -67,6 +69,11 @@ func (a *app) evalFlags(f *flagSet) *evalArgs {
 	return e
 }
 
+// readsStdin tells whether an argument is taken from standard input.
+func (e *evalArgs) readsStdin() bool {
+	return slices.ContainsFunc(e.auto, func(a autoArg) bool { return a.kind == autoStdin })
+}
+
 // evaluation is an evaluator in use by a command.
 type evaluation struct {
 	*eval.Machine
@@ -85,6 +92,7 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		if s, err = local.Open(a.settings, a.dirs, a.env, args.evalStore, a.storeLog); err != nil {
 			return nil, err
 		}
+		a.evalSession = s
 		a.onClose(func() { s.Close() })
 	}
 	e, err := s.Evaluator(local.EvalConfig{
@@ -95,6 +103,7 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		Fetcher:  a.evalFetcher(s),
 		ReadOnly: a.readOnly,
 		Pure:     pure,
+		Results:  a.results,
 	})
 	if err != nil {
 		return nil, err
@@ -201,12 +210,25 @@ func (x *evaluation) lookupFile(word string) (path string, err error) {
 		return "", fmt.Errorf("flakes are not supported yet")
 	}
 	if isURL(word) {
-		return "", fmt.Errorf("cannot evaluate '%s': expressions are not fetched from addresses yet", word)
+		return x.fetchExpr(word)
 	}
 	if !filepath.IsAbs(word) {
 		word = filepath.Join(x.app.env.Cwd, word)
 	}
 	return filepath.Clean(word), nil
+}
+
+// fetchExpr downloads the archive that an expression is in.
+func (x *evaluation) fetchExpr(address string) (string, error) {
+	if name, ok := strings.CutPrefix(address, "channel:"); ok {
+		address = "https://channels.nixos.org/" + name + "/nixexprs.tar.xz"
+	}
+	p, err := x.E.Options().Fetcher.FetchTarball(x.Context(), address, "source", hash.Hash{})
+	if err != nil {
+		return "", err
+	}
+	x.E.AllowStorePath(p)
+	return x.E.Options().Scheme.Print(p), nil
 }
 
 // isURL says whether a file argument is an address or channel:NAME.

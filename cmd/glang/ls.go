@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -107,18 +106,11 @@ func (l *lister) entry(t nar.Tree, name, shown string, fi fs.FileInfo) error {
 	return nil
 }
 
-// catTree prints a regular file of a tree; shown is its name for messages.
+// catTree prints a regular file of an archive; shown is its name for messages.
 func (a *app) catTree(t nar.Tree, name, shown string) error {
-	shown = "/" + strings.TrimPrefix(shown, "/")
 	fi, err := t.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("path '%s' does not exist", shown)
-	}
-	if err != nil {
-		return err
-	}
-	if !fi.Mode().IsRegular() {
-		return fmt.Errorf("path '%s' is not a regular file", shown)
+	if err != nil || !fi.Mode().IsRegular() {
+		return fmt.Errorf("NAR does not contain regular file '%s'", "/"+strings.TrimPrefix(shown, "/"))
 	}
 	file, err := t.Open(name)
 	if err != nil {

@@ -399,14 +399,38 @@ func (r *storeRun) verify() error {
 	return nil
 }
 
-// repairer replaces a corrupt path by fetching or building it again.
+// repairer replaces a corrupt path by fetching it again, or else by building
+// what it was built from.
 func (a *app) repairer() func(context.Context, storepath.Path) error {
 	return func(ctx context.Context, p storepath.Path) error {
 		r, err := a.realiser()
 		if err != nil {
 			return err
 		}
+		s, err := a.localStore()
+		if err != nil {
+			return err
+		}
 		_, err = r.Realise(ctx, []realise.Target{{Path: p}}, realise.Repair)
+		info, ierr := s.PathInfo(p)
+		if ierr != nil {
+			return ierr
+		}
+		if err == nil {
+			// It may be that there was nothing to fetch it from.
+			got, _, herr := nar.Hash(info.NarHash.Algo(), s.RealPath(p), nil)
+			if herr == nil && got == info.NarHash {
+				return nil
+			}
+			err = fmt.Errorf("path '%s' could not be fetched again, and what it was built from is not there", s.Scheme().Print(p))
+		}
+		if info.Deriver.IsZero() {
+			return err
+		}
+		if ok, verr := s.IsValid(info.Deriver); verr != nil || !ok {
+			return err
+		}
+		_, err = r.Realise(ctx, []realise.Target{{Drv: info.Deriver}}, realise.Repair)
 		return err
 	}
 }

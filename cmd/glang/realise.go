@@ -9,6 +9,7 @@ import (
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/realise"
+	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -65,6 +66,9 @@ func (a *app) announce() {
 func (a *app) realise(targets []realise.Target, mode realise.Mode, dryRun bool) ([]realise.Result, error) {
 	r, err := a.realiser()
 	if err != nil {
+		return nil, err
+	}
+	if err := a.fetchDerivations(targets); err != nil {
 		return nil, err
 	}
 	if a.settings.Bool("print-missing") || dryRun {
@@ -141,4 +145,32 @@ func (a *app) printPlan(p *realise.Plan) {
 // evalRealiser builds what expressions read while they are evaluated.
 func (a *app) evalRealiser() eval.Realiser {
 	return &local.EvalRealiser{Make: a.realiser}
+}
+
+// fetchDerivations copies the derivations of targets, with what they refer
+// to, from the store of --eval-store.
+func (a *app) fetchDerivations(targets []realise.Target) error {
+	if a.evalSession == nil || a.evalSession.Store == nil {
+		return nil
+	}
+	var drvs []storepath.Path
+	for _, t := range targets {
+		if !t.Drv.IsZero() {
+			drvs = append(drvs, t.Drv)
+		} else if ok, err := a.session.API.IsValid(t.Path); err == nil && !ok {
+			drvs = append(drvs, t.Path)
+		}
+	}
+	if len(drvs) == 0 {
+		return nil
+	}
+	closure, err := a.evalSession.API.Closure(drvs, store.ClosureOptions{})
+	if err != nil {
+		return err
+	}
+	order, err := local.DependenciesFirst(a.evalSession.API, closure)
+	if err != nil {
+		return err
+	}
+	return local.Copy(a.context(), a.evalSession, a.session, order, local.CopyOptions{})
 }

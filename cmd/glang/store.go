@@ -258,19 +258,11 @@ func (a *app) argPaths(s *storePathArgs, words []string, build bool) ([]storepat
 		}
 	}
 	if s.recursive {
-		if sess.Store == nil {
-			return nil, fmt.Errorf("--recursive needs a local store")
-		}
-		closure, err := sess.Store.Closure(out, store.ClosureOptions{})
+		closure, err := sess.API.Closure(out, store.ClosureOptions{})
 		if err != nil {
 			return nil, err
 		}
-		order, err := sess.Store.TopoSort(closure)
-		if err != nil {
-			return nil, err
-		}
-		slices.Reverse(order)
-		return order, nil
+		return local.DependenciesFirst(sess.API, closure)
 	}
 	return sorted(out), nil
 }
