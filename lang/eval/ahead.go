@@ -20,7 +20,7 @@ import (
 //
 // Names are then entered into the table of symbols in an order that varies
 // from run to run. Where the order of symbols could be observed, attributes
-// are visited by name instead; see Attrs.ordered.
+// are visited by name instead; see Machine.order.
 
 // parseAhead is the queue of files to be parsed.
 type parseAhead struct {
@@ -36,6 +36,8 @@ type parseAhead struct {
 type aheadTask struct {
 	path string
 	node ast.Node
+	// small drops the file if it is big: it may well not be needed.
+	small bool
 }
 
 // aheadFile is a file that a worker or an evaluation has begun to parse.
@@ -50,6 +52,11 @@ type aheadFile struct {
 // parsePaths bounds the path literals that are arguments in a file: one with
 // more is a list of packages, of which most are never looked at.
 const parsePaths = 64
+
+// smallFile is the size up to which a file is parsed although nothing but its
+// name in a file that was evaluated speaks for it. What is imported and applied
+// to arguments in one go, or is about to be evaluated, is parsed at any size.
+const smallFile = 64 << 10
 
 // ahead queues a task if there is a core to spare.
 func (e *Evaluator) aheadOf(t aheadTask) {
@@ -95,7 +102,7 @@ func (e *Evaluator) aheadWorker() {
 		if t.node != nil {
 			w.search(t.node)
 		} else {
-			w.parse(t.path)
+			w.parse(t)
 		}
 	}
 }
@@ -111,17 +118,25 @@ type aheadWork struct {
 }
 
 type foundPath struct {
-	path   string
-	module bool
+	path    string
+	module  bool // an element of a list
+	applied bool // imported and applied
 }
 
-func (w *aheadWork) parse(name string) {
-	e := w.e
-	file, err := e.ResolveExprPath(name)
+func (w *aheadWork) parse(t aheadTask) {
+	e, a := w.e, &w.e.parsing
+	file, err := e.ResolveExprPath(t.path)
 	if err != nil {
 		return // the evaluation will see for itself
 	}
-	a := &e.parsing
+	if t.small {
+		if st, err := e.Files().Stat(file); err != nil || st.Size() > smallFile {
+			a.mu.Lock()
+			delete(a.asked, t.path)
+			a.mu.Unlock()
+			return
+		}
+	}
 	f := &aheadFile{done: make(chan struct{})}
 	a.mu.Lock()
 	_, begun := a.files[file]
@@ -159,7 +174,7 @@ func (w *aheadWork) search(n ast.Node) {
 	w.node(n)
 	for _, p := range w.found {
 		if w.paths <= parsePaths || p.module {
-			w.e.aheadOf(aheadTask{path: p.path})
+			w.e.aheadOf(aheadTask{path: p.path, small: !p.applied})
 		}
 	}
 }
@@ -178,9 +193,9 @@ func (w *aheadWork) node(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.Call:
 		w.node(n.Fn)
-		for _, a := range n.Args {
+		for i, a := range n.Args {
 			if p, ok := a.(*ast.Path); ok {
-				w.path(p, false)
+				w.path(p, false, i == 0 && len(n.Args) > 1 && w.isImport(n.Fn))
 			} else {
 				w.node(a)
 			}
@@ -188,7 +203,7 @@ func (w *aheadWork) node(n ast.Node) {
 	case *ast.List:
 		for _, x := range n.Elems {
 			if p, ok := x.(*ast.Path); ok {
-				w.path(p, path.Ext(p.Abs) == ".nix")
+				w.path(p, path.Ext(p.Abs) == ".nix", false)
 			} else {
 				w.node(x)
 			}
@@ -230,6 +245,11 @@ func (w *aheadWork) node(n ast.Node) {
 	}
 }
 
+func (w *aheadWork) isImport(n ast.Node) bool {
+	v, ok := n.(*ast.Var)
+	return ok && v.Kind == ast.VarGlobal && v.Name == w.e.Sym.Import
+}
+
 func (w *aheadWork) set(s *ast.Set) {
 	for i := range s.Attrs {
 		if s.Attrs[i].Kind == ast.AttrPlain {
@@ -245,12 +265,12 @@ func (w *aheadWork) set(s *ast.Set) {
 }
 
 // path notes a path literal: an argument, or an element of a list.
-func (w *aheadWork) path(p *ast.Path, module bool) {
+func (w *aheadWork) path(p *ast.Path, module, applied bool) {
 	if !module {
 		w.paths++
 	}
 	if isSource(p.Abs) && (module || w.paths <= parsePaths) {
-		w.found = append(w.found, foundPath{p.Abs, module})
+		w.found = append(w.found, foundPath{p.Abs, module, applied})
 	}
 }
 

@@ -173,6 +173,24 @@ func (a *Attrs) Sorted(m *Machine) iter.Seq[Attr] {
 	}
 }
 
+// order is the order in which attributes are visited where it can be observed,
+// by what fails first: that of symbols, as in the reference, or by name if
+// symbols come in no certain order. nil stands for the former.
+func (m *Machine) order(s *shape) []uint32 {
+	if !m.E.parsing.used.Load() {
+		return nil
+	}
+	return s.byName(m.E.Symbols)
+}
+
+// nth is the i-th of an order.
+func nth(order []uint32, i int) int {
+	if order == nil {
+		return i
+	}
+	return int(order[i])
+}
+
 func (s *shape) byName(symbols *ast.Symbols) []uint32 {
 	if o := s.order.Load(); o != nil {
 		return *o

@@ -124,8 +124,7 @@ func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) *f
 		} else if fm.def != nil {
 			*f.slot(i) = fm.def.delay(m, f)
 		} else {
-			m.Errorf(diag.Type, l.pos, "function '%s' called without required argument '%s'",
-				m.functionName(l), m.E.Symbols.Name(fm.name)).WithTrace(pos, "from call site").Throw()
+			m.missingArgument(l, a, fm.name, pos)
 		}
 		i++
 	}
@@ -142,6 +141,22 @@ func (m *Machine) functionName(l *lambda) string {
 	return "anonymous lambda"
 }
 
+// missingArgument throws the error of a call that lacks an argument; first is
+// the first one by symbol.
+func (m *Machine) missingArgument(l *lambda, a *Attrs, first ast.Symbol, pos ast.Pos) {
+	name := m.E.Symbols.Name(first)
+	if m.E.parsing.used.Load() {
+		for i := range l.formals {
+			n := m.E.Symbols.Name(l.formals[i].name)
+			if _, ok := a.Get(l.formals[i].name); !ok && l.formals[i].def == nil && n < name {
+				name = n
+			}
+		}
+	}
+	m.Errorf(diag.Type, l.pos, "function '%s' called without required argument '%s'",
+		m.functionName(l), name).WithTrace(pos, "from call site").Throw()
+}
+
 func (m *Machine) unexpectedArgument(l *lambda, a *Attrs, pos ast.Pos) {
 	var names []string
 	known := map[ast.Symbol]bool{}
@@ -149,8 +164,10 @@ func (m *Machine) unexpectedArgument(l *lambda, a *Attrs, pos ast.Pos) {
 		known[fm.name] = true
 		names = append(names, m.E.Symbols.Name(fm.name))
 	}
-	for n := range a.All() {
-		if !known[n] {
+	a = a.flat()
+	order := m.order(a.shape)
+	for k := range a.shape.names {
+		if n := a.shape.names[nth(order, k)]; !known[n] {
 			name := m.E.Symbols.Name(n)
 			m.Errorf(diag.Type, l.pos, "function '%s' called with unexpected argument '%s'",
 				m.functionName(l), name).WithTrace(pos, "from call site").WithSuggestions(name, names).Throw()

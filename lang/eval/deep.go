@@ -34,8 +34,10 @@ func (d *deep) force(v *Value) {
 	switch v.Kind() {
 	case KindAttrs:
 		a := v.Attrs().flat()
-		for i, n := range a.shape.names {
-			m.TraceSymbol(a.shape.posAt(i), "while evaluating the attribute '%s'", n)
+		order := m.order(a.shape)
+		for k := range a.shape.names {
+			i := nth(order, k)
+			m.TraceSymbol(a.shape.posAt(i), "while evaluating the attribute '%s'", a.shape.names[i])
 			d.force(a.val(i))
 			m.sp--
 		}

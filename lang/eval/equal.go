@@ -62,8 +62,10 @@ func (m *Machine) equal(a, b Value, pos ast.Pos, what string) bool {
 			return false
 		}
 		x, y = x.flat(), y.flat()
-		for i, n := range x.shape.names {
-			if n != y.shape.names[i] || !m.Equal(x.val(i), y.val(i), pos, what) {
+		ox, oy := m.order(x.shape), m.order(y.shape)
+		for k := range x.shape.names {
+			i, j := nth(ox, k), nth(oy, k)
+			if x.shape.names[i] != y.shape.names[j] || !m.Equal(x.val(i), y.val(j), pos, what) {
 				return false
 			}
 		}
@@ -154,23 +156,26 @@ func (m *Machine) assertEqualSets(a, b *Value, pos ast.Pos, what string) {
 		fail("attribute names of attribute set '%s' differs from attribute set '%s'", show(a), show(b))
 	}
 	x, y = x.flat(), y.flat()
-	for i, n := range x.shape.names {
-		if o := y.shape.names[i]; n != o {
+	ox, oy := m.order(x.shape), m.order(y.shape)
+	for k := range x.shape.names {
+		i, j := nth(ox, k), nth(oy, k)
+		n := x.shape.names[i]
+		if o := y.shape.names[j]; n != o {
 			if _, ok := y.Get(n); !ok {
 				fail("attribute name '%s' is contained in '%s', but not in '%s'", m.E.Symbols.Name(n), show(a), show(b))
 			}
 			fail("attribute name '%s' is missing in '%s', but is contained in '%s'", m.E.Symbols.Name(o), show(a), show(b))
 		}
-		k := m.sp
+		sp := m.sp
 		m.TraceSymbol(pos, "while comparing attribute '%s'", n)
 		if p := x.shape.posAt(i); p != ast.NoPos {
 			m.Trace(p, "where left hand side is")
 		}
-		if p := y.shape.posAt(i); p != ast.NoPos {
+		if p := y.shape.posAt(j); p != ast.NoPos {
 			m.Trace(p, "where right hand side is")
 		}
-		m.assertEqual(x.val(i), y.val(i), pos, what)
-		m.sp = k
+		m.assertEqual(x.val(i), y.val(j), pos, what)
+		m.sp = sp
 	}
 }
 

@@ -75,7 +75,7 @@ type posRange struct{ from, to ast.Pos }
 // Names are symbols with a meaning to the evaluator.
 type Names struct {
 	Functor, ToString, OutPath, DrvPath, Type, Name, Value, File, Line, Column,
-	Overrides, Outputs, OutputName, Success, Right, Wrong, Prefix, Path, Builtins ast.Symbol
+	Overrides, Outputs, OutputName, Success, Right, Wrong, Prefix, Path, Builtins, Import ast.Symbol
 }
 
 // New makes an evaluator.
@@ -117,7 +117,7 @@ func New(opts Options) (*Evaluator, error) {
 		File: in("file"), Line: in("line"), Column: in("column"), Overrides: in("__overrides"),
 		Outputs: in("outputs"), OutputName: in("outputName"), Success: in("success"),
 		Right: in("right"), Wrong: in("wrong"), Prefix: in("prefix"), Path: in("path"),
-		Builtins: in("builtins"),
+		Builtins: in("builtins"), Import: in("import"),
 	}
 	m := e.Machine(context.Background())
 	defer m.Close()
