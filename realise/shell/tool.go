@@ -111,6 +111,8 @@ func lookup(name string) tool {
 		return (*call).rm
 	case "rmdir":
 		return (*call).rmdir
+	case "sed":
+		return (*call).sed
 	case "seq":
 		return (*call).seq
 	case "b3sum", "md5sum", "sha1sum", "sha256sum", "sha512sum":
@@ -163,7 +165,7 @@ func Tools() []string {
 		"[", "b3sum", "base64", "basename", "bunzip2", "bzcat", "cat", "chgrp", "chmod", "chown", "cmp", "cp", "cut",
 		"date", "diff", "dirname", "echo", "egrep", "env", "expr", "false", "fgrep", "find", "grep", "gunzip", "gzip",
 		"head", "id", "install", "link", "ln", "ls", "md5sum", "mkdir", "mkfifo", "mktemp", "mv", "nproc", "od",
-		"printenv", "printf", "pwd", "readlink", "realpath", "rev", "rm", "rmdir", "seq", "sha1sum",
+		"printenv", "printf", "pwd", "readlink", "realpath", "rev", "rm", "rmdir", "sed", "seq", "sha1sum",
 		"sha256sum", "sha512sum", "sleep", "sort", "stat", "sync", "tac", "tail", "tar", "tee", "test", "touch",
 		"tr", "true", "uname", "uniq", "unxz", "unzstd", "wc", "which", "whoami", "xargs", "xz", "xzcat", "yes",
 		"zcat", "zstd", "zstdcat",
