@@ -84,7 +84,7 @@ func TestLib(t *testing.T) {
 func TestPackages(t *testing.T) {
 	ev := evaluator(t)
 	store := regexp.MustCompile(`^"/nix/store/[0-9a-z]{32}-[^"]+\.drv"$`)
-	for _, name := range []string{"bash", "bzip2", "cc", "coreutils", "hello", "lua", "runtime", "sqlite", "tcl", "toolchain", "zlib"} {
+	for _, name := range []string{"bash", "bzip2", "cc", "coreutils", "cxx", "hello", "lua", "runtime", "sqlite", "tcl", "toolchain", "zlib"} {
 		if path := eval(t, ev, "(import <std> { })."+name+".drvPath"); !store.MatchString(path) {
 			t.Errorf("%s: %s", name, path)
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed192a40f6/glang/stdlib"
@@ -46,10 +47,21 @@ func NewMirror(cacheDir string, urls []string) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mirror{URLs: urls, Apt: FindApt(cacheDir), Lock: lock}, nil
+	m := &Mirror{URLs: urls, Apt: FindApt(cacheDir), Lock: lock}
+	if m.Apt == nil && !slices.ContainsFunc(urls, isRemote) {
+		// The snapshot archive has everything, but is slow and not meant to be
+		// the first to ask.
+		m.URLs = append(slices.Clone(urls), publicMirror)
+	}
+	return m, nil
 }
 
-const publicSnapshot = "https://snapshot.debian.org/archive/debian"
+func isRemote(url string) bool { return !strings.HasPrefix(url, "file://") }
+
+const (
+	publicMirror   = "https://mirror.example.org/debian"
+	publicSnapshot = "https://snapshot.debian.org/archive/debian"
+)
 
 // FetchError says that no source had a file of the archive.
 type FetchError struct {
@@ -129,7 +141,7 @@ func (m *Mirror) sources() []source {
 		}
 	}
 	for _, root := range m.URLs {
-		if !strings.HasPrefix(root, "file://") {
+		if isRemote(root) {
 			list = append(list, source{root, func(ctx context.Context, filePath, dest string) error {
 				return m.download(ctx, strings.TrimRight(root, "/")+"/"+filePath, dest)
 			}})
