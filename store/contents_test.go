@@ -195,6 +195,31 @@ func TestExportImport(t *testing.T) {
 	}
 }
 
+func TestMakeContentAddressed(t *testing.T) {
+	x := makeSample(t)
+	other := open(t)
+	for range 2 {
+		renamed := must(MakeContentAddressed(x.s, other, []storepath.Path{x.client}, nil))(t)
+		if len(renamed) != 3 {
+			t.Fatalf("%v", renamed)
+		}
+		for from, to := range renamed {
+			info := must(other.PathInfo(to))(t)
+			if from == to || from.Name() != to.Name() || !info.IsContentAddressed(other.scheme) || !must(other.IntactPath(to))(t) {
+				t.Errorf("%s: %+v", from, info)
+			}
+		}
+		text := must(os.ReadFile(other.RealPath(renamed[x.client])))(t)
+		if want := other.scheme.Print(renamed[x.out]); string(text) != want {
+			t.Errorf("%q, want %q", text, want)
+		}
+		text = must(os.ReadFile(filepath.Join(other.RealPath(renamed[x.out]), "f")))(t)
+		if want := other.scheme.Print(renamed[x.input]) + "\n" + renamed[x.out].HashPart(); string(text) != want {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+}
+
 func TestRegistration(t *testing.T) {
 	x := makeSample(t)
 	all := must(x.s.AllValidPaths())(t)

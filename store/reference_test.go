@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,6 +98,17 @@ func TestReference(t *testing.T) {
 		return store.List(s, where, store.ListOptions{Recursive: true, Long: true}, w)
 	}, "nix", "store", "ls", "-lR", where)
 	same("cat", func(w *bytes.Buffer) error { return store.Cat(s, where+"/store.go", w) }, "nix", "store", "cat", where+"/store.go")
+	var made struct{ Rewrites map[string]string }
+	if err := json.Unmarshal([]byte(nix("nix", "store", "make-content-addressed", "--json", full)), &made); err != nil {
+		t.Fatal(err)
+	}
+	ours, err := store.MakeContentAddressed(s, store.NewDummy(s.Scheme(), false), []storepath.Path{b}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made.Rewrites, map[string]string{full: s.Scheme().Print(ours[b])}); diff != "" {
+		t.Errorf("make-content-addressed (-reference +glang):\n%s", diff)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
