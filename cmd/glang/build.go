@@ -52,18 +52,23 @@ keep them from being collected.`, func(f *flagSet) func() error {
 			f.text(&prof, "profile", "path", "make the result a generation of this profile")
 			a.prettyFlags(f, &pretty)
 			return func() error {
-				list, err := a.installables(src, f.args)
-				if err != nil {
-					return err
-				}
-				targets, err := allTargets(list)
-				if err != nil {
-					return err
-				}
-				if src.derivation {
-					if targets, err = a.derivationTargets(list); err != nil {
-						return err
+				find := func() ([]realise.Target, error) {
+					list, err := a.installables(src, f.args)
+					if err != nil {
+						return nil, err
 					}
+					if src.derivation {
+						return a.derivationTargets(list)
+					}
+					return allTargets(list)
+				}
+				if src.cacheable(f.args) {
+					evaluate := find
+					find = func() ([]realise.Target, error) { return a.cachedTargets(evaluate) }
+				}
+				targets, err := find()
+				if err != nil {
+					return err
 				}
 				results, err := a.realise(targets, b.mode, b.dryRun)
 				if err != nil {

@@ -33,16 +33,22 @@ standard input, and prints its value.`, func(f *flagSet) func() error {
 				if len(f.args) > 1 {
 					return usagef("unexpected argument '%s'", f.args[1])
 				}
-				list, err := a.installables(src, f.args)
-				if err != nil {
-					return err
-				}
-				for _, i := range list {
-					if err := a.evalOne(i, raw, asJSON, pretty, apply, writeTo); err != nil {
+				show := func() error {
+					list, err := a.installables(src, f.args)
+					if err != nil {
 						return err
 					}
+					for _, i := range list {
+						if err := a.evalOne(i, raw, asJSON, pretty, apply, writeTo); err != nil {
+							return err
+						}
+					}
+					return nil
 				}
-				return nil
+				if writeTo != "" || !src.cacheable(f.args) {
+					return show()
+				}
+				return a.cachedOutput(show, nil)
 			}
 		})
 }

@@ -31,6 +31,23 @@ type sourceArgs struct {
 	derivation bool     // operate on derivations, not outputs
 }
 
+// cacheable tells whether the arguments mean expressions alone, and none of
+// standard input: then the evaluation finds out everything that counts.
+func (s *sourceArgs) cacheable(words []string) bool {
+	if s.stdin || s.file == "-" || s.evalArgs.readsStdin() {
+		return false
+	}
+	if s.file != "" || s.haveExpr {
+		return true
+	}
+	for _, w := range words {
+		if name, _, err := splitOutputs(w); err != nil || name == "-" || !isFile(name) {
+			return false
+		}
+	}
+	return len(words) > 0
+}
+
 func (a *app) sourceFlags(f *flagSet) *sourceArgs {
 	s := &sourceArgs{evalArgs: a.evalFlags(f)}
 	f.text(&s.file, "file,f", "file", "the arguments are attribute paths in this file (- for standard input)")

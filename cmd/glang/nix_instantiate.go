@@ -69,6 +69,20 @@ func nixInstantiate(a *app, args []string) error {
 	if len(n.attrs) == 0 {
 		n.attrs = []string{""}
 	}
+	work := func() error { return n.run(ea, files, stdin, fromArgs, findFile) }
+	if n.parseOnly || findFile || stdin || n.root != "" || ea.readsStdin() {
+		return work()
+	}
+	return a.cachedOutput(work, func(out []byte) {
+		if !n.evalOnly && len(out) > 0 {
+			a.warnNoRoot()
+		}
+	})
+}
+
+// run evaluates what the arguments name and prints what was asked for.
+func (n *instantiation) run(ea *evalArgs, files []string, stdin, fromArgs, findFile bool) error {
+	a := n.app
 	x, err := a.evaluate(ea, false)
 	if err != nil {
 		return err
