@@ -175,6 +175,16 @@ func (r *Realiser) features(n *drvNode) error {
 
 // arrange finds the way to make outputs valid that are newly wanted.
 func (g *graph) arrange(ctx context.Context, n *drvNode, outputs []string) error {
+	if !n.typ.HasKnownOutputPaths() && n.mode == Normal {
+		paths, err := g.r.realised(n.drv, n.wanted)
+		if err != nil {
+			return err
+		}
+		if paths != nil {
+			g.outputs[n.path] = paths
+			return nil
+		}
+	}
 	missing, err := g.missing(n, outputs)
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/realise/sandbox"
 	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -171,6 +172,7 @@ type Realiser struct {
 	scheme storepath.Scheme
 	opts   Options
 
+	hasher   *derivation.Hasher
 	slots    chan int      // the free ones of Jobs
 	subSlots chan int      // likewise for substitutions
 	dirs     atomic.Uint64 // numbers build directories
@@ -203,6 +205,7 @@ func New(s *store.Store, o Options) *Realiser {
 		o.Retries = 5
 	}
 	r := &Realiser{store: s, scheme: s.Scheme(), opts: o, slots: make(chan int, o.Jobs)}
+	r.hasher = derivation.NewHasher(r.scheme, r.ReadDerivation)
 	for i := range o.Jobs {
 		r.slots <- i
 	}

@@ -118,7 +118,7 @@ func newBench(t *testing.T) *bench {
 	}
 	dir := t.TempDir()
 	t.Cleanup(func() { _ = store.DeleteTree(dir) }) // an ordinary user's read-only directories
-	cfg := store.Config{Scheme: storepath.Nix("/nix/store"), NoFsyncMetadata: true}.Chroot(dir)
+	cfg := store.Config{Scheme: storepath.Nix("/nix/store"), NoFsyncMetadata: true, CADerivations: true}.Chroot(dir)
 	s, err := store.Open(cfg)
 	if err == nil {
 		err = s.Start()

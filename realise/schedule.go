@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -367,10 +366,24 @@ func (g *graph) build(ctx context.Context, n *drvNode, slot int) error {
 	if len(pairs) > 0 {
 		b.inputRewrites = strings.NewReplacer(pairs...)
 	}
-	paths, err := b.run()
-	g.r.event(Event{Kind: BuildDone, Drv: n.path, Err: err})
-	if err != nil {
-		return err
+	var paths map[string]storepath.Path
+	if resolve && n.mode == Normal {
+		// Other inputs may have resolved to the same derivation before.
+		if paths, err = g.r.realised(b.drv, b.drv.OutputNames()); err != nil {
+			return err
+		}
+	}
+	if paths == nil {
+		paths, err = b.run()
+		g.r.event(Event{Kind: BuildDone, Drv: n.path, Err: err})
+		if err != nil {
+			return err
+		}
+	}
+	if n.mode != Check {
+		if err := g.r.remember(paths, b.drv, n.drv); err != nil {
+			return err
+		}
 	}
 	g.mu.Lock()
 	g.outputs[n.path] = paths
@@ -381,8 +394,7 @@ func (g *graph) build(ctx context.Context, n *drvNode, slot int) error {
 // resolve replaces a derivation, some of whose inputs had no known path, by
 // one that has them all as sources.
 func (g *graph) resolve(b *build) error {
-	h := derivation.NewHasher(g.r.scheme, g.r.ReadDerivation)
-	resolved, ok, err := h.Resolve(b.drv, func(drv storepath.Path, names []string) (storepath.Path, bool) {
+	resolved, ok, err := g.r.hasher.Resolve(b.drv, func(drv storepath.Path, names []string) (storepath.Path, bool) {
 		if len(names) != 1 || g.drvs[drv] == nil {
 			return storepath.Path{}, false
 		}
