@@ -57,6 +57,7 @@ func deepSeq(m *machine, pos ast.Pos, args []*value) value {
 
 func trace(m *machine, pos ast.Pos, args []*value) value {
 	m.Force(args[0], pos)
+	m.Effect()
 	if f := m.E.Options().Trace; f != nil {
 		if args[0].Kind() == eval.KindString {
 			f("trace: " + args[0].Str())
@@ -79,6 +80,7 @@ func traceVerbose(m *machine, pos ast.Pos, args []*value) value {
 func warn(m *machine, pos ast.Pos, args []*value) value {
 	s, _ := m.ForceString(args[0], pos, "while evaluating the first argument; the message passed to builtins.warn")
 	o := m.E.Options()
+	m.Effect()
 	if o.Warn != nil {
 		o.Warn(&diag.Error{Pos: pos, Message: s, FromExpr: true})
 	}

@@ -66,16 +66,16 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 	a := &e.parsing
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.asked == nil {
+		a.asked = map[string]bool{}
+		a.files = map[string]*aheadFile{}
+	}
+	a.used.Store(true)
 	if t.node == nil {
 		if a.asked[t.path] {
 			return
 		}
-		if a.asked == nil {
-			a.asked = map[string]bool{}
-			a.files = map[string]*aheadFile{}
-		}
 		a.asked[t.path] = true
-		a.used.Store(true)
 	}
 	a.queue = append(a.queue, t)
 	if a.workers < e.opts.Cores-1 {

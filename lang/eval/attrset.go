@@ -173,6 +173,19 @@ func (a *Attrs) Sorted(m *Machine) iter.Seq[Attr] {
 	}
 }
 
+// inNameOrder are the values of a wide set by name, for helpers; nil for a
+// small one.
+func (a *Attrs) inNameOrder(m *Machine) []*Value {
+	if len(a.shape.names) < fanMin || m.E.opts.Cores < 2 || m.helper || m.fanned {
+		return nil
+	}
+	out := make([]*Value, len(a.shape.names))
+	for i, k := range a.shape.byName(m.E.Symbols) {
+		out[i] = a.val(int(k))
+	}
+	return out
+}
+
 // order is the order in which attributes are visited where it can be observed,
 // by what fails first: that of symbols, as in the reference, or by name if
 // symbols come in no certain order. nil stands for the former.

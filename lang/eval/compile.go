@@ -361,7 +361,7 @@ func (e *Evaluator) compileBinary(n *ast.Binary) code {
 	case ast.OpConcat:
 		return &concatCode{l: e.compile(n.L), r: e.compile(n.R), pos: n.Start}
 	case ast.OpAdd:
-		return &addCode{l: e.compile(n.L), r: e.compile(n.R), pos: n.Start, lpos: startOf(n.L), rpos: startOf(n.R)}
+		return &addCode{l: e.compile(n.L), r: e.compile(n.R), pos: n.Start, lpos: n.LPos, rpos: n.RPos}
 	}
 	l, r, neg := n.L, n.R, false
 	name, op := "__lessThan", ast.OpLess
@@ -463,17 +463,6 @@ func (e *Evaluator) posOf(n ast.Node) ast.Pos {
 		}
 	case *ast.Paren:
 		return e.posOf(n.X)
-	}
-	return n.Pos()
-}
-
-// startOf is where a node's text begins.
-func startOf(n ast.Node) ast.Pos {
-	switch n := n.(type) {
-	case *ast.Binary:
-		return startOf(n.L)
-	case *ast.HasAttr:
-		return startOf(n.Expr)
 	}
 	return n.Pos()
 }

@@ -35,14 +35,24 @@ func (d *deep) force(v *Value) {
 	case KindAttrs:
 		a := v.Attrs().flat()
 		order := m.order(a.shape)
+		fan := m.fan(a.values(), func(h *Machine, v *Value) { h.ForceDeep(v) })
+		if fan != nil {
+			defer m.endFan(fan)
+		}
 		for k := range a.shape.names {
 			i := nth(order, k)
+			fan.reach(i)
 			m.TraceSymbol(a.shape.posAt(i), "while evaluating the attribute '%s'", a.shape.names[i])
 			d.force(a.val(i))
 			m.sp--
 		}
 	case KindList:
+		fan := m.fan(v.List(), func(h *Machine, v *Value) { h.ForceDeep(v) })
+		if fan != nil {
+			defer m.endFan(fan)
+		}
 		for i, x := range v.List() {
+			fan.reach(i)
 			m.TraceIndex(ast.NoPos, "while evaluating list element at index %d", i)
 			d.force(x)
 			m.sp--

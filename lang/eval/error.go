@@ -261,11 +261,11 @@ type mark struct{ sp, argTop, calls, depth int }
 func (m *Machine) mark() mark { return mark{m.sp, m.argTop, m.calls, m.depth} }
 
 // unwind brings the machine back to a mark and hands the entries above it to
-// the failure. Values that were being evaluated become failed, or, if the
+// the failure, if there is one. Values that were being evaluated become failed, or, if the
 // evaluation was only stopped, unevaluated again.
 func (m *Machine) unwind(k mark, f *Failure) {
 	entries := m.stack[k.sp:m.sp]
-	if len(entries) > 0 {
+	if len(entries) > 0 && f != nil {
 		old := f.shadows()
 		trace := make([]shadow, 0, len(old)+len(entries))
 		trace = append(trace, old...)

@@ -60,10 +60,24 @@ func (w *jsonWriter) value(v *Value, pos ast.Pos) {
 	m.LeaveCall()
 }
 
+// helper writes an element for a helper, to no end but its evaluation.
+func (w *jsonWriter) helper(h *Machine, v *Value) {
+	if w.strict {
+		d := jsonWriter{m: h, strict: true, copy: w.copy, b: h.takeBuf()}
+		d.value(v, ast.NoPos)
+		h.buf = d.b
+	}
+}
+
 func (w *jsonWriter) list(v *Value, pos ast.Pos) {
 	m := w.m
 	w.b = append(w.b, '[')
+	fan := m.fan(v.List(), w.helper)
+	if fan != nil {
+		defer m.endFan(fan)
+	}
 	for i, x := range v.List() {
+		fan.reach(i)
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
@@ -86,7 +100,15 @@ func (w *jsonWriter) set(v *Value, pos ast.Pos) {
 	}
 	w.b = append(w.b, '{')
 	first := true
-	for a := range v.Attrs().Sorted(m) {
+	set := v.Attrs().flat()
+	fan := m.fan(set.inNameOrder(m), w.helper)
+	if fan != nil {
+		defer m.endFan(fan)
+	}
+	at := 0
+	for a := range set.Sorted(m) {
+		fan.reach(at)
+		at++
 		if !first {
 			w.b = append(w.b, ',')
 		}

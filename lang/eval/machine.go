@@ -46,6 +46,8 @@ type Machine struct {
 	stop    atomic.Bool // ctx is done
 	stopped func() bool
 
+	helper   bool // see parallel.go
+	fanned   bool // has helpers
 	joins    *joinCache
 	spare    [][]Attr // memory of AttrsBuilders that are done
 	buf      []byte   // memory of writers that are done

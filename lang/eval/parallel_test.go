@@ -1,0 +1,80 @@
+package eval_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+// TestHelpers evaluates wide values with and without other cores: results,
+// errors, traces and what the program prints must be the same.
+func TestHelpers(t *testing.T) {
+	const prelude = `let
+		fib = n: if n < 2 then n else fib (n - 1) + fib (n - 2);
+		list = f: builtins.genList f 400;
+		set = f: builtins.listToAttrs (list (i: { name = "n${toString i}"; value = f i; }));
+		shared = builtins.listToAttrs (builtins.genList (i: { name = "s${toString i}"; value = fib (i - i / 15 * 15); }) 100);
+		pick = i: shared."s${toString (i - i / 100 * 100)}";
+	in `
+	for _, body := range []string{
+		`builtins.deepSeq (list (i: pick i + fib 8)) (set pick)`,
+		`builtins.toJSON (set (i: { a = pick i; b = [ (fib 7) { outPath = "/x${toString i}"; never = throw "x"; } ]; }))`,
+		`list (i: builtins.tryEval (if i - i / 3 * 3 == 0 then throw "t" else fib 9))`,
+		`set (i: if i == 250 || i == 390 then throw "first of two: ${toString i}" else { x = [ (pick i) ]; })`,
+		`list (i: { deep.er = if i > 100 then builtins.addErrorContext "while at ${toString i}" (1 + "x") else fib 9; })`,
+		`list (i: builtins.trace "element ${toString i}" (fib 6))`,
+		`let l = list (i: if i == 0 then fib 12 else builtins.elemAt l (i - 1) + 1); in builtins.deepSeq l (builtins.elemAt l 399)`,
+		`let l = list (i: if i == 200 then builtins.elemAt l 201 else if i == 201 then builtins.elemAt l 200 else fib 8); in l`,
+		`let f = n: f (n + 1); in list (i: if i == 300 then f 0 else fib 8)`,
+		`list (i: list (j: i * j))`,
+	} {
+		once := func(cores int) string {
+			var traces []string
+			e := newEvaluator(t, func(o *eval.Options) {
+				o.Cores = cores
+				o.Trace = func(s string) { traces = append(traces, s) }
+			})
+			m := e.Machine(context.Background())
+			defer m.Close()
+			out, err := run(m, prelude+body)
+			if err != nil {
+				out = diag.Format(err, e.Sources, diag.PrintOptions{ShowTrace: true})
+			}
+			return out + "\n" + strings.Join(traces, "\n")
+		}
+		want := once(1)
+		for _, cores := range []int{2, 4, 4} {
+			if got := once(cores); got != want {
+				t.Errorf("%s\nwith %d cores:\n%.2000s\nalone:\n%.2000s", body, cores, got, want)
+			}
+		}
+	}
+}
+
+// TestHelpersStop: no helper is left over when the evaluation is done.
+func TestHelpersStop(t *testing.T) {
+	e := newEvaluator(t, func(o *eval.Options) { o.Cores = 4 })
+	m := e.Machine(context.Background())
+	node, err := parse(m, `builtins.genList (i: if i == 3 then throw "x" else builtins.foldl' (a: b: a + b) 0 (builtins.genList (x: x) 100000)) 400`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := m.EvalLater(node)
+	err = m.Do(func() { m.ForceDeep(v) })
+	if err == nil || err.Error() != "x" {
+		t.Fatalf("got %v", err)
+	}
+	if n := e.Machines(); n != 1 {
+		t.Errorf("%d machines are left", n)
+	}
+	// What the helpers had begun can still be evaluated.
+	last := v.List()[399]
+	if err := m.Do(func() { m.Force(last, ast.NoPos) }); err != nil || fmt.Sprint(last.Int()) != "4999950000" {
+		t.Errorf("last element: %v %v", last.Int(), err)
+	}
+}
