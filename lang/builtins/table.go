@@ -709,6 +709,13 @@ func (t *table) fetchTable() []eval.BuiltinDef {
 				"`\"tarball\"`, `\"file\"`, `\"path\"` …), or a string as in flake references.",
 		},
 		{
+			Name: "getFlake", Args: []string{"args"}, Fn: t.getFlake,
+			Feature: "flakes",
+			Doc: "Fetches a flake by its reference, and returns its outputs with what is known of the tree. Inputs come from " +
+				"its lock file; what is not locked is taken as it is now. In pure mode the reference must be locked.",
+			Example: `(builtins.getFlake "github:NixOS/nixpkgs/ae2e6b3958682513d28f7d633734571fb18285dd").lib`,
+		},
+		{
 			Name: "parseFlakeRef", Args: []string{"flake-ref"}, Fn: parseFlakeRef,
 			Feature: "flakes",
 			Doc:     "The attributes of a flake reference.",
