@@ -45,6 +45,13 @@ func TestScript(t *testing.T) {
 			} {
 				e.Setenv(name, value)
 			}
+			// No test reaches for the network.
+			if err := os.MkdirAll(dir("nix/etc"), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(dir("nix/etc"), "nix.conf"), []byte("substituters =\n"), 0o644); err != nil {
+				return err
+			}
 			e.Defer(func() { makeWritable(e.WorkDir) })
 			return nil
 		},

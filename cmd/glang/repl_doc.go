@@ -45,7 +45,7 @@ func (r *repl) doc(arg string) error {
 	default:
 		return fmt.Errorf("value does not have documentation")
 	}
-	r.a.println(strings.Trim(r.renderMarkdown(text), " \n\r\t"))
+	r.a.println(strings.Trim(r.a.renderMarkdown(text), " \n\r\t"))
 	return nil
 }
 

@@ -10,15 +10,15 @@ import (
 
 // renderMarkdown makes documentation readable on a terminal: paragraphs are
 // filled, code is set off, emphasis becomes bold and underlined.
-func (r *repl) renderMarkdown(text string) string {
-	if v, _ := r.a.env.Lookup("_NIX_TEST_RAW_MARKDOWN"); v == "1" {
+func (a *app) renderMarkdown(text string) string {
+	if v, _ := a.env.Lookup("_NIX_TEST_RAW_MARKDOWN"); v == "1" {
 		return text
 	}
 	width := 80
 	if w, _, err := term.GetSize(1); err == nil {
 		width = max(w-5, 60)
 	}
-	md := markdown{width: width, color: r.a.colorOut()}
+	md := markdown{width: width, color: a.colorOut()}
 	for _, line := range strings.Split(text, "\n") {
 		md.line(line)
 	}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed192a40f6/glang/lang/builtins"
+	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/eval"
+)
+
+func (a *app) docCommand() *cobra.Command {
+	return a.command(groupUtility, "doc [NAME...]", "show the documentation of builtins",
+		`Shows what builtins do, with an example of each. Without a NAME it lists them
+all, with a line each.`, func(f *flagSet) func() error {
+			return func() error {
+				docs := map[string]*eval.BuiltinDef{}
+				var names []string
+				for _, b := range builtins.All() {
+					if !b.Internal {
+						docs[b.Name] = &b
+						names = append(names, b.Name)
+					}
+				}
+				if len(f.args) == 0 {
+					for _, n := range names {
+						b := docs[n]
+						first, _, _ := strings.Cut(b.Doc, ". ")
+						first, _, _ = strings.Cut(first, "\n")
+						a.printf("%-32s %s\n", builtinHead(b), strings.TrimSuffix(first, "."))
+					}
+					return nil
+				}
+				for i, n := range f.args {
+					b := docs[strings.TrimPrefix(strings.TrimPrefix(n, "builtins."), "__")]
+					if b == nil {
+						text := fmt.Sprintf("there is no builtin '%s'", n)
+						if s := diag.BestMatches(names, n); len(s) > 0 {
+							text += "\nDid you mean " + strings.Join(s, " or ") + "?"
+						}
+						return fmt.Errorf("%s", text)
+					}
+					if i > 0 {
+						a.println()
+					}
+					a.print(a.renderMarkdown(builtinText(b)))
+				}
+				return nil
+			}
+		})
+}
+
+// builtinHead is a builtin with its arguments.
+func builtinHead(b *eval.BuiltinDef) string {
+	return strings.Join(append([]string{b.Name}, b.Args...), " ")
+}
+
+// builtinText is what there is to say about a builtin, as Markdown.
+func builtinText(b *eval.BuiltinDef) string {
+	var t strings.Builder
+	fmt.Fprintf(&t, "**builtins.%s**\n\n", builtinHead(b))
+	if b.Global {
+		fmt.Fprintf(&t, "Also without `builtins.`: `%s`.\n\n", b.Name)
+	}
+	if b.Feature != "" {
+		fmt.Fprintf(&t, "Needs the experimental feature `%s`.\n\n", b.Feature)
+	}
+	t.WriteString(b.Doc + "\n")
+	if b.Example != "" {
+		t.WriteString("\n```nix\n" + b.Example + "\n```\n")
+	}
+	return t.String()
+}
