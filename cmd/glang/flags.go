@@ -20,6 +20,7 @@ type flag struct {
 	labels  []string // names of its arguments
 	doc     string
 	hidden  bool
+	rest    bool // takes all that follows, at least one word
 	set     func(args []string) error
 }
 
@@ -83,6 +84,12 @@ func (f *flagSet) text(p *string, name, label, doc string) *flag {
 
 func (f *flagSet) texts(p *[]string, name, label, doc string) *flag {
 	return f.call(name, doc, []string{label}, func(a []string) error { *p = append(*p, a[0]); return nil })
+}
+
+// rest adds a flag that takes all that follows.
+func (f *flagSet) rest(name, doc string, p *[]string) {
+	fl := f.call(name, doc, []string{"command", "args..."}, func(w []string) error { *p = w; return nil })
+	fl.rest = true
 }
 
 // find looks a long flag up, among the settings too.
@@ -175,6 +182,9 @@ func (f *flagSet) parse(words []string) error {
 		}
 		if fl != nil {
 			n := len(fl.labels)
+			if fl.rest {
+				n = max(len(words), 1)
+			}
 			if len(words) < n {
 				return usagef("flag '%s' requires %d argument(s), but only %d were given", w, n, len(words))
 			}

@@ -37,7 +37,16 @@ func (l *lister) list(t nar.Tree, name string) error {
 		if err != nil {
 			return err
 		}
-		text, err := json.Marshal(n)
+		var v any = n
+		if n.Type == nar.Directory && !l.recursive {
+			// Only the names of what is in it.
+			entries := map[string]any{}
+			for e := range n.Entries {
+				entries[e] = struct{}{}
+			}
+			v = map[string]any{"type": "directory", "entries": entries}
+		}
+		text, err := json.Marshal(v)
 		if err != nil {
 			return err
 		}

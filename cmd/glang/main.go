@@ -14,6 +14,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,14 @@ func tool(name string) func(*app, []string) error {
 		return nixInstantiate
 	case "nix-build":
 		return nixBuild
+	case "nix-shell":
+		return nixShell
+	case "nix-channel":
+		return nixChannel
+	case "nix-daemon", "nix-copy-closure", "nix-prefetch-url":
+		return func(*app, []string) error {
+			return fmt.Errorf("'%s' is not supported by this program yet", name)
+		}
 	case "nix-store":
 		return nixStore
 	case "nix-env":

@@ -144,9 +144,7 @@ func (a *app) verb(args []string) error {
 				return root.Execute()
 			}
 			if r := aliases[w]; r != nil {
-				if w != "shell" {
-					a.warnf("'%s' is a deprecated alias for '%s'", w, strings.Join(r, " "))
-				}
+				a.warnf("'%s' is a deprecated alias for '%s'", w, strings.Join(r, " "))
 				args = append(append(append([]string{}, args[:i]...), r...), args[i+1:]...)
 				w = args[i]
 			}
@@ -204,5 +202,4 @@ var aliases = map[string][]string{
 	"ping-store": {"store", "info"}, "sign-paths": {"store", "sign"}, "show-derivation": {"derivation", "show"},
 	"show-config": {"config", "show"}, "to-base16": {"hash", "to-base16"}, "to-base32": {"hash", "to-base32"},
 	"to-base64": {"hash", "to-base64"}, "verify": {"store", "verify"}, "doctor": {"config", "check"},
-	"shell": {"env", "shell"},
 }

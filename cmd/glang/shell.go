@@ -1,0 +1,254 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/local"
+	"github.com/seed192a40f6/glang/realise"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// envFlags say which variables a command gets.
+type envFlags struct {
+	ignore bool
+	keep   []string
+	unset  []string
+	set    [][2]string
+}
+
+func (f *flagSet) environment() *envFlags {
+	e := &envFlags{}
+	f.boolean(&e.ignore, "ignore-env,i", "start from an empty environment")
+	f.long["ignore-environment"] = f.long["ignore-env"]
+	f.texts(&e.keep, "keep-env-var,k", "name", "keep this variable in spite of --ignore-env")
+	f.long["keep"] = f.long["keep-env-var"]
+	f.texts(&e.unset, "unset-env-var,u", "name", "remove this variable")
+	f.long["unset"] = f.long["unset-env-var"]
+	f.call("set-env-var,s", "set a variable", []string{"name", "value"}, func(w []string) error {
+		e.set = append(e.set, [2]string{w[0], w[1]})
+		return nil
+	})
+	return e
+}
+
+// apply changes this process's environment.
+func (e *envFlags) apply() error {
+	if e.ignore {
+		kept := map[string]string{}
+		for _, k := range e.keep {
+			if v, ok := os.LookupEnv(k); ok {
+				kept[k] = v
+			}
+		}
+		os.Clearenv()
+		for k, v := range kept {
+			if err := os.Setenv(k, v); err != nil {
+				return err
+			}
+		}
+	} else if len(e.keep) > 0 {
+		return usagef("--keep does not make sense without --ignore-env")
+	}
+	for _, k := range e.unset {
+		if err := os.Unsetenv(k); err != nil {
+			return err
+		}
+	}
+	for _, kv := range e.set {
+		if err := os.Setenv(kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) envCommand() *cobra.Command {
+	return a.family(groupMain, "env", "work with environments", a.shellVerb("shell"))
+}
+
+func (a *app) shellCommand() *cobra.Command {
+	c := a.shellVerb("shell")
+	c.GroupID = groupMain
+	return c
+}
+
+func (a *app) shellVerb(name string) *cobra.Command {
+	return a.command("", name+" [FILE | -f FILE ATTR...] [-c COMMAND ARGS...]", "start a shell that has packages in its PATH",
+		`Builds packages and runs a shell, or with --command another program, with their
+bin folders in front of PATH.`, func(f *flagSet) func() error {
+			src := a.sourceFlags(f)
+			a.storeFlag(f)
+			env := f.environment()
+			var command []string
+			f.rest("command,c", "run this program instead of a shell", &command)
+			return func() error {
+				list, err := a.installables(src, f.args)
+				if err != nil {
+					return err
+				}
+				targets, err := allTargets(list)
+				if err != nil {
+					return err
+				}
+				results, err := a.realise(targets, realise.Normal, false)
+				if err != nil {
+					return err
+				}
+				if err := env.apply(); err != nil {
+					return err
+				}
+				var dirs []string
+				for _, p := range outPaths(results) {
+					more, err := a.binDirs(p)
+					if err != nil {
+						return err
+					}
+					dirs = append(dirs, more...)
+				}
+				if old := os.Getenv("PATH"); old != "" {
+					dirs = append(dirs, old)
+				}
+				if err := os.Setenv("PATH", strings.Join(dirs, ":")); err != nil {
+					return err
+				}
+				if len(command) == 0 {
+					command = []string{os.Getenv("SHELL")}
+					if command[0] == "" {
+						command[0] = "bash"
+					}
+				}
+				return a.exec(command)
+			}
+		})
+}
+
+// binDirs are the bin folders of a path and of what it asks users to have too.
+func (a *app) binDirs(p storepath.Path) ([]string, error) {
+	s, err := a.localStore()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	seen := map[string]bool{}
+	todo := []string{s.Scheme().Print(p)}
+	for len(todo) > 0 {
+		name := todo[0]
+		todo = todo[1:]
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		if fi, err := os.Lstat(s.ToRealPath(name)); err == nil && fi.Mode()&os.ModeSymlink != 0 {
+			target, err := filepath.EvalSymlinks(s.ToRealPath(name))
+			if err != nil {
+				return nil, err
+			}
+			if _, _, err := s.Scheme().ToStorePath(target); err != nil {
+				return nil, fmt.Errorf("path '%s' is not in the Nix store", target)
+			}
+			name = target
+		}
+		out = append(out, name+"/bin")
+		if text, err := os.ReadFile(s.ToRealPath(name) + "/nix-support/propagated-user-env-packages"); err == nil {
+			todo = append(todo, strings.Fields(string(text))...)
+		}
+	}
+	return out, nil
+}
+
+// exec replaces this process by a program found in PATH.
+func (a *app) exec(argv []string) error {
+	program, err := exec.LookPath(argv[0])
+	if err != nil {
+		return fmt.Errorf("unable to execute '%s': %w", argv[0], errors.Unwrap(err))
+	}
+	return a.replace(program, argv, os.Environ())
+}
+
+func (a *app) runCommand() *cobra.Command {
+	return a.command(groupMain, "run [FILE | -f FILE ATTR] [-- ARGS...]", "build a package and run its program",
+		`Builds a package and runs the program that its meta.mainProgram names, or else
+the one named like the package.`, func(f *flagSet) func() error {
+			src := a.sourceFlags(f)
+			a.storeFlag(f)
+			env := f.environment()
+			return func() error {
+				var args []string
+				words := f.args
+				if len(words) > 1 {
+					words, args = words[:1], words[1:]
+				}
+				list, err := a.installables(src, words)
+				if err != nil {
+					return err
+				}
+				if len(list) != 1 {
+					return usagef("one package expected")
+				}
+				program, target, err := list[0].mainProgram()
+				if err != nil {
+					return err
+				}
+				results, err := a.realise([]realise.Target{target}, realise.Normal, false)
+				if err != nil {
+					return err
+				}
+				if err := env.apply(); err != nil {
+					return err
+				}
+				s, err := a.localStore()
+				if err != nil {
+					return err
+				}
+				for _, p := range outPaths(results) {
+					file := s.ToRealPath(a.session.Scheme.Print(p)) + "/bin/" + program
+					if _, err := os.Stat(file); err == nil {
+						return a.exec(append([]string{file}, args...))
+					}
+				}
+				return fmt.Errorf("'%s' has no program '%s' in its folder bin", list[0].what, program)
+			}
+		})
+}
+
+// mainProgram is the program of a package, and what must be built for it.
+func (i *installable) mainProgram() (program string, target realise.Target, err error) {
+	targets, err := i.targets()
+	if err != nil {
+		return "", target, err
+	}
+	if len(targets) != 1 {
+		return "", target, fmt.Errorf("'%s' is %d packages, where one is expected", i.what, len(targets))
+	}
+	target = targets[0]
+	program = local.ParseDrvName(targetName(target)).Name
+	if i.x == nil {
+		return program, target, nil
+	}
+	err = i.x.Do(func() {
+		v, _ := i.selected()
+		v = i.x.AutoCall(v, i.x.auto)
+		p := local.PackageOf(i.x.Machine, v, false)
+		if p == nil {
+			return
+		}
+		if m := p.MetaString("mainProgram"); m != "" {
+			program = m
+		} else if pname, ok := p.Attrs.Get(i.x.E.Symbols.Intern("pname")); ok {
+			i.x.Force(pname, ast.NoPos)
+			if pname.Kind() == eval.KindString {
+				program = pname.Str()
+			}
+		}
+	})
+	return program, target, err
+}
