@@ -41,15 +41,15 @@ func TestScript(t *testing.T) {
 				"HOME": home, "NO_COLOR": "1", "TMPDIR": e.WorkDir,
 				"GLANG_STORE_DIR": dir("glang/store"),
 				"NIX_STORE_DIR":   dir("nix/store"), "NIX_STATE_DIR": dir("nix/var"),
-				"NIX_LOG_DIR": dir("nix/log"), "NIX_CONF_DIR": dir("nix/etc"), "NIX_PATH": "",
+				"NIX_LOG_DIR": dir("nix/log"), "NIX_CONF_DIR": filepath.Join(e.WorkDir, ".conf"), "NIX_PATH": "",
 			} {
 				e.Setenv(name, value)
 			}
 			// No test reaches for the network.
-			if err := os.MkdirAll(dir("nix/etc"), 0o755); err != nil {
+			if err := os.MkdirAll(filepath.Join(e.WorkDir, ".conf"), 0o755); err != nil {
 				return err
 			}
-			if err := os.WriteFile(filepath.Join(dir("nix/etc"), "nix.conf"), []byte("substituters =\n"), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(filepath.Join(e.WorkDir, ".conf"), "nix.conf"), []byte("substituters =\n"), 0o644); err != nil {
 				return err
 			}
 			e.Defer(func() { makeWritable(e.WorkDir) })
