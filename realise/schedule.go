@@ -143,9 +143,10 @@ func (g *graph) summary(results []Result) error {
 	case 1:
 		return many.Errs[0]
 	}
-	for _, err := range append(many.Errs[1:], many.Errs[0]) {
+	for _, err := range many.Errs {
 		g.r.event(Event{Kind: Failure, Err: err})
 	}
+	slices.Sort(many.Targets)
 	return &many
 }
 
@@ -155,7 +156,9 @@ var errStopped = errors.New("stopped because another target failed")
 // work runs all tasks. It fails only if ctx is cancelled.
 func (g *graph) work(ctx context.Context) error {
 	all := append(slices.Clone(g.subs), g.builds...)
-	for i, t := range all {
+	// Of what is ready, the first by name goes first, as in the reference.
+	byName := slices.SortedFunc(slices.Values(all), func(a, b *task) int { return strings.Compare(a.key(), b.key()) })
+	for i, t := range byName {
 		t.order = i
 	}
 	if len(all) == 0 {
@@ -211,7 +214,16 @@ func (g *graph) perform(ctx context.Context, slots chan int) {
 	}
 }
 
-// next takes the first ready task for the slots, in the order of discovery.
+// key orders tasks: by the name in the store path, then by all of it.
+func (t *task) key() string {
+	p := t.path
+	if t.node != nil {
+		p = t.node.path
+	}
+	return p.Name() + "$" + p.String()
+}
+
+// next takes the first ready task for the slots.
 func (g *graph) next(slots chan int) *task {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -249,11 +261,10 @@ func (g *graph) end(ctx context.Context, t *task, err error) {
 	g.mu.Lock()
 	var ready []*task
 	var failures []error
+	t.err, t.ended = err, true
 	ended := []*task{t}
-	t.err = err
 	for len(ended) > 0 {
 		t, ended = ended[0], ended[1:]
-		t.ended = true
 		g.pending--
 		if t.err != nil && !errors.Is(t.err, errStopped) && ctx.Err() == nil {
 			if len(t.after) > 0 && !t.top {
@@ -265,16 +276,19 @@ func (g *graph) end(ctx context.Context, t *task, err error) {
 			}
 		}
 		for _, next := range t.after {
+			next.waits--
+			if next.ended {
+				continue
+			}
 			if t.err != nil {
 				next.failed = append(next.failed, t)
 			}
-			if next.waits--; next.waits > 0 {
-				continue
-			}
-			if len(next.failed) > 0 {
+			switch {
+			case len(next.failed) > 0 && (next.waits == 0 || !g.r.opts.KeepGoing):
 				next.err = g.dependencyFailed(next)
+				next.ended = true
 				ended = append(ended, next)
-			} else {
+			case next.waits == 0:
 				ready = append(ready, next)
 			}
 		}
