@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/lang/flakeref"
+	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -227,6 +229,28 @@ func relative(parent *flakeNode, attrs flakeref.Attrs) (dir string, ok bool) {
 	return dir, true
 }
 
+// storedTree finds a tree in the store by the hash that a lock file has for it.
+func storedTree(m *machine, attrs flakeref.Attrs) (storepath.Path, bool) {
+	o := m.E.Options()
+	nar, _ := attrs["narHash"].(string)
+	if nar == "" || o.Paths == nil || attrs["type"] == "file" {
+		return storepath.Path{}, false
+	}
+	h, err := hash.ParseAny(nar, 0)
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	p, err := o.Scheme.FixedOutputPath("source", storepath.NAR, h, nil, false)
+	if err != nil || o.Paths.EnsurePath(m.Context(), p) != nil {
+		return storepath.Path{}, false
+	}
+	if n, ok := attrs["lastModified"].(int64); ok {
+		attrs["lastModifiedDate"] = time.Unix(n, 0).UTC().Format("20060102150405")
+	}
+	m.E.AllowStorePath(p)
+	return p, true
+}
+
 // sameTree is the tree of a node, of which only the path is known to an input
 // that lies within.
 func (l *flakeLocker) sameTree(n *flakeNode) *value {
@@ -244,13 +268,21 @@ func (l *flakeLocker) lockedInput(parent *flakeNode, locked *lockedNode, in flak
 	dir, _ := attrs["dir"].(string)
 	delete(attrs, "dir")
 	var child *flakeNode
-	if d, ok := relative(parent, attrs); ok {
-		child = l.node(l.sameTree(parent), d)
+	if _, ok := relative(parent, attrs); ok {
+		// As the reference has it: the whole parent, and a path that is not made canonical.
+		p, _ := attrs["path"].(string)
+		if parent.dir != "" {
+			p = parent.dir + "/" + p
+		}
+		child = l.node(parent.tree, p)
 	} else {
 		child = l.node(l.m.LazyGo(func(m *machine) value {
 			checked, err := flakeref.CheckInput(attrs)
 			if err != nil {
 				m.FailErr(ast.NoPos, err)
+			}
+			if p, ok := storedTree(m, checked); ok {
+				return treeValue(m, p, checked, false)
 			}
 			p, info := l.fetchTree(m, checked)
 			return treeValue(m, p, info, false)
