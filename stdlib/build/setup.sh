@@ -168,7 +168,9 @@ unpackFile() {
   esac
   if [ -d "$1" ]; then
     local name="${1##*/}"
-    cp -r "$1" "${name#*-}"
+    # In the store all files have one date; in a copy they need one as well,
+    # lest make take some for older than others.
+    cp -r --preserve=timestamps "$1" "${name#*-}"
     chmod -R u+w "${name#*-}"
   else
     # Owners and permissions of an archive mean nothing here.
