@@ -24,18 +24,14 @@ func (sh *shell) call(ctx context.Context, args []string) ([]string, error) {
 		return append([]string{internalPrefix + args[0]}, args[1:]...), nil
 	case "trap":
 		args = numericTrap(args)
-		if sh.fds != nil && len(args) > 2 {
-			if text, ok := rewriteText(args[2]); ok {
-				args[2] = text
-			}
+		if len(args) > 2 {
+			args[2] = sh.rewriteText(args[2])
 		}
 		return args, nil
 	case "command", "type", "hash":
 		return sh.commandV(interp.HandlerCtx(ctx), args), nil
 	case "eval":
-		if sh.fds != nil {
-			return rewriteEval(args), nil
-		}
+		return []string{"eval", sh.rewriteText(strings.Join(args[1:], " "))}, nil
 	}
 	return args, nil
 }

@@ -281,28 +281,6 @@ func rewriteFds(file *syntax.File) {
 	rw.stmts(file.Stmts)
 }
 
-// rewriteEval rewrites the text of an eval; one that is wrong is left for
-// eval to complain of.
-func rewriteEval(args []string) []string {
-	if text, ok := rewriteText(strings.Join(args[1:], " ")); ok {
-		return []string{"eval", text}
-	}
-	return args
-}
-
-// rewriteText rewrites a script in a string; ok is false if it is wrong, or
-// fine as it is.
-func rewriteText(text string) (rewritten string, ok bool) {
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
-	if err != nil || !usesFds(file) {
-		return "", false
-	}
-	rewriteFds(file)
-	var b strings.Builder
-	err = syntax.NewPrinter().Print(&b, file)
-	return b.String(), err == nil
-}
-
 // fdRewriter walks a script, with the scope of where it is.
 type fdRewriter struct {
 	scope string

@@ -186,10 +186,7 @@ func interpret(ctx context.Context, script io.Reader, zero string, params []stri
 		file.Stmts = append(file.Stmts, st)
 	}
 	sh := &shell{}
-	if usesFds(file) {
-		sh.fds = newFdTable()
-		rewriteFds(file)
-	}
+	sh.rewrite(file)
 	r, err := interp.New(
 		interp.Env(expand.ListEnviron(sio.Env...)),
 		interp.Dir(sio.Dir),
