@@ -36,9 +36,17 @@ func (t *table) getFlake(m *machine, pos ast.Pos, args []*value) value {
 		m.Fail(diag.Eval, ast.NoPos, "cannot call 'getFlake' on unlocked flake reference '%s', at %s (use --impure to override)", s, m.E.PosText(pos))
 	}
 	l := &flakeLocker{m: m, pos: pos, overrides: map[string]flakeInput{}}
-	root := l.fetch(ref)
+	p, info := l.fetchTree(m, ref.Input)
+	root := l.node(m.NewValue(treeValue(m, p, info, false)), ref.Dir)
 	root.isFlake = true
 	l.lockFlake(root, nil)
+	if l.unlocked {
+		// With a lock file as it ought to be, the tree would be none that
+		// was committed.
+		delete(info, "rev")
+		delete(info, "revCount")
+		root.tree = m.NewValue(treeValue(m, p, info, false))
+	}
 	f := m.NewValue(m.ImportPath(internalDir + "/call-flake.nix"))
 	return m.Call(f, pos, l.graph(root), m.NewValue(eval.String(root.key, 0)))
 }
@@ -89,6 +97,7 @@ type flakeLocker struct {
 	pos       ast.Pos
 	nodes     []*flakeNode
 	overrides map[string]flakeInput // by path from the root
+	unlocked  bool                  // an input was not in the lock file
 }
 
 func (l *flakeLocker) node(tree *value, dir string) *flakeNode {
@@ -320,6 +329,7 @@ func (l *flakeLocker) lockedInput(parent *flakeNode, locked *lockedNode, in flak
 
 // newInput is an input that no lock file has.
 func (l *flakeLocker) newInput(parent *flakeNode, ref flakeref.Ref, in flakeInput, at []string) *flakeNode {
+	l.unlocked = true
 	var child *flakeNode
 	if d, ok := relative(parent, ref.Input); ok {
 		child = l.node(l.sameTree(parent), path.Join(d, ref.Dir))
