@@ -24,7 +24,9 @@ import (
 
 // parseAhead is the queue of files to be parsed.
 type parseAhead struct {
-	used    atomic.Bool
+	// certain is the last symbol that was entered before the first task was
+	// queued; those after it come in an order that may vary. 0: no task yet.
+	certain atomic.Uint32
 	mu      sync.Mutex
 	asked   map[string]bool // paths that were queued before
 	files   map[string]*aheadFile
@@ -70,7 +72,9 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 		a.asked = map[string]bool{}
 		a.files = map[string]*aheadFile{}
 	}
-	a.used.Store(true)
+	if a.certain.Load() == 0 {
+		a.certain.Store(uint32(e.Symbols.Len()))
+	}
 	if t.node == nil {
 		if a.asked[t.path] {
 			return
@@ -278,7 +282,7 @@ func (w *aheadWork) path(p *ast.Path, module, applied bool) {
 // Otherwise the caller parses it.
 func (e *Evaluator) parsedAhead(file string) (f aheadFile, ok bool) {
 	a := &e.parsing
-	if !a.used.Load() {
+	if a.certain.Load() == 0 {
 		return f, false
 	}
 	a.mu.Lock()

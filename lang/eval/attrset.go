@@ -187,13 +187,31 @@ func (a *Attrs) inNameOrder(m *Machine) []*Value {
 }
 
 // order is the order in which attributes are visited where it can be observed,
-// by what fails first: that of symbols, as in the reference, or by name if
-// symbols come in no certain order. nil stands for the former.
+// by what fails first: that of symbols, as in the reference, save for those
+// that came in no certain order; these follow by name. nil stands for the
+// order of symbols.
 func (m *Machine) order(s *shape) []uint32 {
-	if !m.E.parsing.used.Load() {
+	certain := ast.Symbol(m.E.parsing.certain.Load())
+	known := len(s.names)
+	if certain == 0 || known == 0 || s.names[known-1] <= certain {
 		return nil
 	}
-	return s.byName(m.E.Symbols)
+	for known > 0 && s.names[known-1] > certain {
+		known--
+	}
+	if known == len(s.names)-1 {
+		return nil
+	}
+	out := make([]uint32, 0, len(s.names))
+	for i := range known {
+		out = append(out, uint32(i))
+	}
+	for _, i := range s.byName(m.E.Symbols) {
+		if int(i) >= known {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // nth is the i-th of an order.

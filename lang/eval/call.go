@@ -145,7 +145,7 @@ func (m *Machine) functionName(l *lambda) string {
 // the first one by symbol.
 func (m *Machine) missingArgument(l *lambda, a *Attrs, first ast.Symbol, pos ast.Pos) {
 	name := m.E.Symbols.Name(first)
-	if m.E.parsing.used.Load() {
+	if certain := ast.Symbol(m.E.parsing.certain.Load()); certain != 0 && first > certain {
 		for i := range l.formals {
 			n := m.E.Symbols.Name(l.formals[i].name)
 			if _, ok := a.Get(l.formals[i].name); !ok && l.formals[i].def == nil && n < name {

@@ -128,7 +128,8 @@ type AddPath struct {
 type PathAdder interface {
 	AddText(ctx context.Context, name string, contents []byte, refs []storepath.Path) (storepath.Path, error)
 	AddPath(ctx context.Context, req AddPath) (storepath.Path, error)
-	AddDerivation(ctx context.Context, d *derivation.Derivation) (storepath.Path, error)
+	// AddDerivation adds a derivation whose path and text have been computed.
+	AddDerivation(ctx context.Context, p storepath.Path, d *derivation.Derivation, text []byte) error
 	IsValid(ctx context.Context, p storepath.Path) (bool, error)
 	// EnsurePath makes a path valid, by substitution if need be.
 	EnsurePath(ctx context.Context, p storepath.Path) error
