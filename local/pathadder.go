@@ -70,11 +70,11 @@ func hashTree(t nar.Tree, req eval.AddPath, algo hash.Algo) (hash.Hash, error) {
 }
 
 // AddDerivation implements [eval.PathAdder].
-func (a *PathAdder) AddDerivation(_ context.Context, d *derivation.Derivation) (storepath.Path, error) {
+func (a *PathAdder) AddDerivation(_ context.Context, p storepath.Path, d *derivation.Derivation, text []byte) error {
 	if a.s.ReadOnly {
-		return derivation.Path(a.s.Scheme, d)
+		return nil
 	}
-	return a.s.API.AddText(d.Name+storepath.DrvExtension, d.ATerm(a.s.Scheme), d.References())
+	return a.s.API.AddDerivation(p, d, text)
 }
 
 // IsValid implements [eval.PathAdder].

@@ -171,8 +171,8 @@ func (a *recordingAdder) AddPath(ctx context.Context, req eval.AddPath) (storepa
 	return p, err
 }
 
-func (a *recordingAdder) AddDerivation(ctx context.Context, d *derivation.Derivation) (storepath.Path, error) {
-	p, err := a.PathAdder.AddDerivation(ctx, d)
+func (a *recordingAdder) AddDerivation(ctx context.Context, p storepath.Path, d *derivation.Derivation, text []byte) error {
+	err := a.PathAdder.AddDerivation(ctx, p, d, text)
 	a.need(p, err)
 	if err == nil && !a.readOnly {
 		a.r.mu.Lock()
@@ -184,7 +184,7 @@ func (a *recordingAdder) AddDerivation(ctx context.Context, d *derivation.Deriva
 			delete(a.r.needs, in)
 		}
 	}
-	return p, err
+	return err
 }
 
 // The questions below have answers that depend on the store's state.

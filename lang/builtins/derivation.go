@@ -411,12 +411,12 @@ func hashAllowEmpty(m *machine, s string, algo hash.Algo) hash.Hash {
 // finish computes the paths, stores the derivation and makes the result.
 func (b *drvBuilder) finish() value {
 	m, d, o := b.m, b.d, b.m.E.Options()
-	path, _, err := b.t.hasherFor(m).Finish(d)
+	path, text, err := b.t.hasherFor(m).Finish(d)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}
 	if !o.ReadOnly && o.Paths != nil {
-		if path, err = o.Paths.AddDerivation(m.Context(), d); err != nil {
+		if err := o.Paths.AddDerivation(m.Context(), path, d, text); err != nil {
 			m.FailErr(ast.NoPos, err)
 		}
 	}
