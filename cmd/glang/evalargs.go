@@ -21,6 +21,7 @@ type evalArgs struct {
 	auto      []autoArg // in order; a later one of the same name wins
 	evalStore string
 	impure    bool
+	dir       string // of relative paths in --arg; empty: the working directory
 }
 
 type autoKind uint8
@@ -138,7 +139,11 @@ func (x *evaluation) autoArgs() (*eval.Attrs, error) {
 		var v *eval.Value
 		switch arg.kind {
 		case autoExpr:
-			node, err := x.parseString(arg.text)
+			dir := x.args.dir
+			if dir == "" {
+				dir = x.app.env.Cwd
+			}
+			node, err := x.parseText(ast.FromString, []byte(arg.text), dir)
 			if err != nil {
 				return nil, err
 			}

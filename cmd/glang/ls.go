@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -34,24 +35,13 @@ func (l *lister) list(t nar.Tree, name string) error {
 			return usagef("'--directory' is useless with '--json'")
 		}
 		n, err := nar.ListTree(t, name, l.recursive)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("path '%s' does not exist", name)
+		}
 		if err != nil {
 			return err
 		}
-		var v any = n
-		if n.Type == nar.Directory && !l.recursive {
-			// Only the names of what is in it.
-			entries := map[string]any{}
-			for e := range n.Entries {
-				entries[e] = struct{}{}
-			}
-			v = map[string]any{"type": "directory", "entries": entries}
-		}
-		text, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		l.app.println(string(text))
-		return nil
+		return l.json(n)
 	}
 	fi, err := t.Lstat(name)
 	if err != nil {
@@ -65,6 +55,49 @@ func (l *lister) list(t nar.Tree, name string) error {
 		shown = "."
 	}
 	return l.entry(t, name, shown, fi)
+}
+
+// archiveJSON describes a path in an archive, offsets included.
+func (l *lister) archiveJSON(file, name string) error {
+	if l.directories {
+		return usagef("'--directory' is useless with '--json'")
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return sysError("opening NAR file", file, err)
+	}
+	defer in.Close()
+	n, err := nar.List(in)
+	if err != nil {
+		return err
+	}
+	for part := range strings.SplitSeq(strings.Trim(path.Clean("/"+name), "/"), "/") {
+		if part == "" {
+			break
+		}
+		if n = n.Entries[part]; n == nil {
+			return fmt.Errorf("path '%s' does not exist", path.Clean("/"+name))
+		}
+	}
+	return l.json(n)
+}
+
+// json prints a node: of a folder, unless recursive, only the names in it.
+func (l *lister) json(n *nar.Node) error {
+	var v any = n
+	if n.Type == nar.Directory && !l.recursive {
+		entries := map[string]any{}
+		for e := range n.Entries {
+			entries[e] = struct{}{}
+		}
+		v = map[string]any{"type": "directory", "entries": entries}
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	l.app.println(string(text))
+	return nil
 }
 
 func (l *lister) dir(t nar.Tree, name, shown string) error {
@@ -177,6 +210,9 @@ func (a *app) narLs() *cobra.Command {
 		return func() error {
 			if len(f.args) != 2 {
 				return usagef("a file and a path expected")
+			}
+			if l.asJSON {
+				return l.archiveJSON(f.args[0], f.args[1])
 			}
 			return unpacked(f.args[0], func(t nar.Tree, root string) error {
 				return l.list(t, path.Join(root, path.Clean("/"+f.args[1])))

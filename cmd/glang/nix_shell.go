@@ -111,6 +111,7 @@ func nixShell(a *app, args []string) error {
 	if err := os.Setenv("IN_NIX_SHELL", pureness); err != nil {
 		return err
 	}
+	ea.dir = r.base()
 	if r.x, err = a.evaluate(ea, false); err != nil {
 		return err
 	}
@@ -240,18 +241,11 @@ func (r *shellRun) derivation() (storepath.Path, error) {
 		nodes = append(nodes, node)
 		r.words = nil
 	}
-	base := a.env.Cwd
-	if r.script != "" && a.settings.Bool("nix-shell-shebang-arguments-relative-to-script") {
-		base = filepath.Dir(r.script)
-		if !filepath.IsAbs(base) {
-			base = filepath.Join(a.env.Cwd, base)
-		}
-	}
 	for _, w := range r.words {
 		var node ast.Node
 		var err error
 		if r.fromArgs {
-			node, err = x.parseText(ast.FromString, []byte(w), base)
+			node, err = x.parseText(ast.FromString, []byte(w), r.base())
 		} else if d, ok, derr := a.drvArgument(a.session.Scheme, w); ok || derr != nil {
 			if derr != nil {
 				return storepath.Path{}, derr
@@ -317,6 +311,19 @@ func (r *shellRun) derivation() (storepath.Path, error) {
 	return found[0], nil
 }
 
+// base is the folder that relative paths in expressions start from.
+func (r *shellRun) base() string {
+	a := r.app
+	if r.script == "" || !a.settings.Bool("nix-shell-shebang-arguments-relative-to-script") {
+		return a.env.Cwd
+	}
+	dir := filepath.Dir(r.script)
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(a.env.Cwd, dir)
+	}
+	return dir
+}
+
 // takesInShell says whether a function has an argument inNixShell.
 func (r *shellRun) takesInShell(v *eval.Value) bool {
 	if v.Kind() != eval.KindLambda {
@@ -360,6 +367,9 @@ func (r *shellRun) bash() (shell string, drv storepath.Path) {
 	a, x := r.app, r.x
 	if s := a.env.Get("NIX_BUILD_SHELL"); s != "" {
 		return s, drv
+	}
+	if x == nil {
+		return "bash", drv
 	}
 	node, err := x.parseString("(import <nixpkgs> {}).bashInteractive")
 	if err == nil {

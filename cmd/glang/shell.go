@@ -147,15 +147,13 @@ func (a *app) binDirs(p storepath.Path) ([]string, error) {
 			continue
 		}
 		seen[name] = true
-		if fi, err := os.Lstat(s.ToRealPath(name)); err == nil && fi.Mode()&os.ModeSymlink != 0 {
-			target, err := filepath.EvalSymlinks(s.ToRealPath(name))
-			if err != nil {
+		if target, err := os.Readlink(s.ToRealPath(name)); err == nil {
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(name), target)
+			}
+			if name, err = a.followLinks(s.Scheme(), target); err != nil {
 				return nil, err
 			}
-			if _, _, err := s.Scheme().ToStorePath(target); err != nil {
-				return nil, fmt.Errorf("path '%s' is not in the Nix store", target)
-			}
-			name = target
 		}
 		out = append(out, name+"/bin")
 		if text, err := os.ReadFile(s.ToRealPath(name) + "/nix-support/propagated-user-env-packages"); err == nil {

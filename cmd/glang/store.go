@@ -126,14 +126,16 @@ func (a *app) storeLs() *cobra.Command {
 			if !l.asJSON {
 				return store.List(s.API, name, store.ListOptions{Recursive: l.recursive, Long: l.long, Directory: l.directories}, a.stdout)
 			}
-			if l.directories {
-				return usagef("'--directory' is useless with '--json'")
+			p, rest, err := s.Scheme.ToStorePath(name)
+			if err != nil {
+				return err
 			}
-			text, err := store.ListJSON(s.API, name, l.recursive)
-			if err == nil {
-				a.println(string(text))
+			if ok, err := s.API.IsValid(p); err != nil {
+				return err
+			} else if !ok {
+				return fmt.Errorf("path '%s' is not valid", s.Scheme.Print(p))
 			}
-			return err
+			return l.list(s.API.Tree(), p.String()+rest)
 		}
 	})
 }
