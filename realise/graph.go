@@ -24,7 +24,8 @@ type graph struct {
 	drvs   map[storepath.Path]*drvNode
 	paths  map[storepath.Path]*task // to substitute; nil: valid already
 	infos  map[storepath.Path]*found
-	builds []*task // in the order of discovery: inputs before what needs them
+	skip   map[storepath.Path]bool // not to be substituted: that failed
+	builds []*task                 // in the order of discovery: inputs before what needs them
 	subs   []*task
 
 	mu      sync.Mutex // of everything below, and of tasks once they run
@@ -261,29 +262,34 @@ func (g *graph) substituteAll(ctx context.Context, n *drvNode, paths []storepath
 
 // find asks the substituters for a path.
 func (g *graph) find(ctx context.Context, p storepath.Path) (*found, error) {
-	if f, ok := g.infos[p]; ok {
+	if f, ok := g.infos[p]; ok || g.skip[p] {
 		return f, nil
 	}
-	var first error
-	for _, s := range g.r.opts.Substituters {
+	for i, s := range g.r.opts.Substituters {
+		if g.r.contact(i) == silent {
+			continue
+		}
 		info, err := s.PathInfo(ctx, p)
-		if err == nil {
+		missing := errors.Is(err, store.ErrNotValid)
+		switch {
+		case err == nil:
+			g.r.heard(i, answering)
 			f := &found{s, info}
 			g.infos[p] = f
 			return f, nil
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
+		case missing:
+			g.r.heard(i, answering)
+		case g.r.contact(i) == unknown:
+			// One that cannot even be opened is done without.
+			g.r.heard(i, silent)
+			g.r.event(Event{Kind: Warning, Path: p, Text: err.Error()})
+		case g.r.opts.Fallback:
+			g.r.event(Event{Kind: Warning, Path: p, Text: err.Error()})
+		default:
+			return nil, err
 		}
-		if !errors.Is(err, store.ErrNotValid) && first == nil {
-			first = err
-		}
-	}
-	if first != nil {
-		if !g.r.opts.Fallback {
-			return nil, first
-		}
-		g.r.event(Event{Kind: Warning, Path: p, Text: first.Error()})
 	}
 	g.infos[p] = nil
 	return nil, nil

@@ -178,6 +178,9 @@ type Realiser struct {
 	dirs     atomic.Uint64 // numbers build directories
 	swept    sync.Once     // what killed processes left
 
+	contactMu sync.Mutex
+	contacts  []contact // with each substituter
+
 	shellOnce sync.Once
 	shellBin  string
 	shellLibs []sandbox.Bind
@@ -205,6 +208,7 @@ func New(s *store.Store, o Options) *Realiser {
 		o.Retries = 5
 	}
 	r := &Realiser{store: s, scheme: s.Scheme(), opts: o, slots: make(chan int, o.Jobs)}
+	r.contacts = make([]contact, len(o.Substituters))
 	r.hasher = derivation.NewHasher(r.scheme, r.ReadDerivation)
 	for i := range o.Jobs {
 		r.slots <- i

@@ -13,15 +13,37 @@ import (
 )
 
 // Realise makes the targets valid; mode says what to do if they are already.
-// The results are in the order of the
-// targets; the error is that of the one target that failed, or a *ManyFailed,
-// or says what kept everything from starting. With an error some results may
-// be missing their outputs.
+// The results are in the order of the targets; the error is that of the one
+// target that failed, or a *ManyFailed, or says what kept everything from
+// starting. With an error some results may be missing their outputs.
 func (r *Realiser) Realise(ctx context.Context, targets []Target, mode Mode) ([]Result, error) {
-	g := r.newGraph(mode)
+	skip := map[storepath.Path]bool{}
+	for {
+		g := r.newGraph(mode)
+		g.skip = skip
+		results, err := g.realise(ctx, targets)
+		if ctx.Err() != nil || !g.fallback() {
+			return results, err
+		}
+	}
+}
+
+// fallback adds paths that could not be substituted to those to skip, if they
+// are to be built then; it tells whether there are any.
+func (g *graph) fallback() bool {
+	n := len(g.skip)
+	for _, t := range g.subs {
+		if g.r.opts.Fallback && t.err != nil && !errors.Is(t.err, errStopped) && len(t.failed) == 0 {
+			g.r.event(Event{Kind: Failure, Path: t.path, Err: t.err})
+			g.skip[t.path] = true
+		}
+	}
+	return len(g.skip) > n
+}
+
+func (g *graph) realise(ctx context.Context, targets []Target) ([]Result, error) {
 	results := make([]Result, len(targets))
 	tasks := make([][]*task, len(targets)) // that each target waits for
-	var early []error                      // targets that have no chance
 	for i, t := range targets {
 		results[i] = Result{Target: t}
 		var err error
@@ -29,9 +51,8 @@ func (r *Realiser) Realise(ctx context.Context, targets []Target, mode Mode) ([]
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			results[i].Status, results[i].Err = Failed, err
-			early = append(early, err)
-			if !r.opts.KeepGoing {
+			results[i].Status, results[i].Err = Failed, err // it has no chance
+			if !g.r.opts.KeepGoing {
 				return results, g.summary(results)
 			}
 		}
@@ -44,7 +65,7 @@ func (r *Realiser) Realise(ctx context.Context, targets []Target, mode Mode) ([]
 	}
 	for i := range results {
 		if results[i].Err == nil {
-			results[i].Err = g.targetError(tasks[i])
+			results[i].Err = g.targetError(targets[i], tasks[i])
 		}
 		if results[i].Err != nil {
 			results[i].Status = Failed
@@ -75,10 +96,20 @@ func (g *graph) target(ctx context.Context, t Target, res *Result) ([]*task, err
 	return n.tasks, nil
 }
 
-func (g *graph) targetError(tasks []*task) error {
+func (g *graph) targetError(target Target, tasks []*task) error {
 	for _, t := range tasks {
-		if t.err != nil {
+		switch {
+		case t.err == nil:
+		case t.node != nil || target.Drv.IsZero() || errors.Is(t.err, errStopped):
 			return t.err
+		default:
+			if !g.r.opts.Fallback {
+				g.r.event(Event{Kind: Failure, Path: t.path, Err: t.err})
+			}
+			e := g.r.failf(SubstitutesFailed, target.Drv, "some substitutes for the outputs of derivation '%s' failed "+
+				"(usually happens due to networking issues); try '--fallback' to build derivation from source ", g.r.print(target.Drv))
+			e.Cause = t.err
+			return e
 		}
 	}
 	return nil

@@ -33,3 +33,24 @@ func (r *Realiser) contentsGood(p storepath.Path) error {
 	}
 	return err
 }
+
+// A contact says what is known of a substituter.
+type contact uint8
+
+const (
+	unknown   contact = iota // not asked yet
+	answering                // has answered
+	silent                   // failed to answer the first time
+)
+
+func (r *Realiser) contact(i int) contact {
+	r.contactMu.Lock()
+	defer r.contactMu.Unlock()
+	return r.contacts[i]
+}
+
+func (r *Realiser) heard(i int, c contact) {
+	r.contactMu.Lock()
+	defer r.contactMu.Unlock()
+	r.contacts[i] = c
+}
