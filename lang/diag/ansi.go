@@ -11,7 +11,7 @@ import (
 // returns and bells vanish. Tab stops count from the beginning of the text,
 // not of the line, for a newline has no width.
 func filterANSI(s string, all bool) string {
-	if strings.IndexAny(s, "\x1b\t\r\a") < 0 {
+	if !strings.ContainsAny(s, "\x1b\t\r\a") {
 		return s
 	}
 	var b strings.Builder
