@@ -203,6 +203,9 @@ func (s *Session) nativeDir(chroot bool) (dir, state, why string) {
 		return system + "/store", system + "/var/glang", "it " + how
 	}
 	base := s.Dirs.Data
+	if !filepath.IsAbs(base) {
+		base = filepath.Join(s.Env.Cwd, base)
+	}
 	return filepath.Join(base, "store"), filepath.Join(base, "var", "glang"), system + "/store cannot be written by this user"
 }
 

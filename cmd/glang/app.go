@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"os/user"
 	"sync/atomic"
 	"syscall"
 
@@ -68,8 +69,20 @@ func newApp(argv []string) *app {
 	if err != nil {
 		cwd = "/"
 	}
-	a.env = local.Env{Lookup: os.LookupEnv, UID: os.Geteuid(), Cwd: cwd}
+	a.env = local.Env{Lookup: lookupEnv, UID: os.Geteuid(), Cwd: cwd}
 	return a
+}
+
+// lookupEnv looks a variable up. HOME is where the user database has it, if
+// it is not set.
+func lookupEnv(name string) (string, bool) {
+	v, ok := os.LookupEnv(name)
+	if !ok && name == "HOME" {
+		if u, err := user.Current(); err == nil {
+			return u.HomeDir, true
+		}
+	}
+	return v, ok
 }
 
 // begin fixes as what the program runs. Settings are read later, by load.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -156,13 +157,20 @@ func (a *app) outLinks(results []realise.Result, link string) error {
 	if !filepath.IsAbs(link) {
 		link = filepath.Join(a.env.Cwd, link)
 	}
+	root := func(p storepath.Path, name string) error {
+		err := a.session.Store.AddPermRoot(p, name)
+		if target, lerr := os.Readlink(name); err != nil && !a.asNix && (lerr != nil || !a.session.Scheme.IsInStore(target)) {
+			return fmt.Errorf("%w\n'%s' is no link into this store: remove it, or choose another name with --out-link", err, name)
+		}
+		return err
+	}
 	for i, r := range results {
 		name := link
 		if i > 0 {
 			name += fmt.Sprintf("-%d", i)
 		}
 		if r.Target.Drv.IsZero() {
-			if err := a.session.Store.AddPermRoot(r.Target.Path, name); err != nil {
+			if err := root(r.Target.Path, name); err != nil {
 				return err
 			}
 			continue
@@ -172,7 +180,7 @@ func (a *app) outLinks(results []realise.Result, link string) error {
 			if output != "out" {
 				l += "-" + output
 			}
-			if err := a.session.Store.AddPermRoot(p, l); err != nil {
+			if err := root(p, l); err != nil {
 				return err
 			}
 		}
