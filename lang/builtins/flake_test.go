@@ -1,0 +1,153 @@
+package builtins_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/builtins"
+	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/store/hash"
+	"github.com/seed192a40f6/glang/store/nar"
+	"github.com/seed192a40f6/glang/store/storepath"
+)
+
+// treeFetcher "fetches" folders below root, named by the attribute path, into
+// a store directory, and counts how often.
+type treeFetcher struct {
+	eval.Fetcher
+	root    string
+	scheme  storepath.Scheme
+	fetched map[string]int
+}
+
+func (f *treeFetcher) FetchTree(_ context.Context, kind string, attrs map[string]any) (storepath.Path, map[string]any, error) {
+	name, _ := attrs["path"].(string)
+	if kind != "path" {
+		return storepath.Path{}, nil, errors.New("only paths")
+	}
+	f.fetched[name]++
+	dir := filepath.Join(f.root, name)
+	h, _, err := nar.HashTree(hash.SHA256, nar.OS(), dir, nil)
+	if err != nil {
+		return storepath.Path{}, nil, err
+	}
+	p, err := f.scheme.SourcePath("source", h, nil, false)
+	if err != nil {
+		return p, nil, err
+	}
+	if dest := f.scheme.Print(p); !exists(dest) {
+		err = os.CopyFS(dest, os.DirFS(dir))
+	}
+	return p, map[string]any{"narHash": h.SRI(), "lastModified": int64(1), "rev": strings.Repeat("1", 40)}, err
+}
+
+// dirStore says what lies in the store directory; more is not asked of it.
+type dirStore struct {
+	eval.PathAdder
+	scheme storepath.Scheme
+}
+
+func (s dirStore) IsValid(_ context.Context, p storepath.Path) (bool, error) {
+	return exists(s.scheme.Print(p)), nil
+}
+
+func (s dirStore) EnsurePath(_ context.Context, p storepath.Path) error {
+	if !exists(s.scheme.Print(p)) {
+		return errors.New("not there")
+	}
+	return nil
+}
+
+func (s dirStore) References(context.Context, storepath.Path) ([]storepath.Path, error) {
+	return nil, nil
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func TestGetFlake(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"a/flake.nix": `{
+			inputs.b.url = "path:/b";
+			inputs.b.inputs.c.follows = "c";
+			inputs.c.url = "path:/c";
+			inputs.data = { url = "path:/data"; flake = false; };
+			inputs.sub.url = "./sub";
+			outputs = { self, b, c, data, sub }: {
+				b = b.v; sub = sub.v; data = builtins.readFile (data + "/file");
+				names = builtins.attrNames self.inputs; same = b.c == c.outPath; revision = self.rev or "none";
+			};
+		}`,
+		"a/sub/flake.nix":    `{ outputs = { self }: { v = "sub"; }; }`,
+		"b/flake.nix":        `{ inputs.c.url = "path:/missing"; outputs = { self, c }: { v = "b" + c.v; c = c.outPath; }; }`,
+		"c/flake.nix":        `{ outputs = { self, ... }: { v = "c"; }; }`,
+		"data/file":          "text",
+		"locked/flake.nix":   `{ inputs.c.url = "path:/c"; outputs = { self, c }: { v = c.v; rev = self.rev; other = 1; }; }`,
+		"locked/flake.lock":  `{"version":7,"root":"root","nodes":{"root":{"inputs":{"c":"x"}},"x":{"locked":{"type":"path","path":"/old"},"original":{"type":"path","path":"/c"}}}}`,
+		"old/flake.nix":      `{ outputs = { self }: { v = "old c"; }; }`,
+		"cycle/flake.nix":    `{ inputs.x.follows = "y"; inputs.y.follows = "x"; outputs = { self, x, y }: { v = x; }; }`,
+		"nothing/flake.nix":  `{ description = "no outputs"; }`,
+		"unknown/flake.nix":  `{ outpust = 1; outputs = { self }: { }; }`,
+		"both/flake.nix":     `{ inputs.x = { url = "path:/c"; follows = "y"; }; outputs = { self, x }: { }; }`,
+		"function/flake.nix": `{ outputs = 1; }`,
+	} {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ expr, want, wantErr string }{
+		{`(f "/a").outputs`, `{ b = "bc"; data = "text"; names = [ "b" "c" "data" "sub" ]; revision = "none"; same = true; sub = "sub"; }`, ""},
+		{`(f "/locked").v + (f "/locked").rev`, `"old c` + strings.Repeat("1", 40) + `"`, ""},
+		{`(f "/locked").other`, `1`, ""},
+		{`f "/cycle"`, "", "follow cycle detected"},
+		{`f "/nothing"`, "", "lacks attribute 'outputs'"},
+		{`f "/unknown"`, "", "has an unsupported attribute 'outpust'"},
+		{`f "/both"`, "", "flake input has both a flake reference and a follows attribute"},
+		{`(f "/function").x`, "", "the 'outputs' of a flake must be a function"},
+		{`builtins.getFlake "a"`, "", "only paths"},
+		{`builtins.getFlake "path:/a#x"`, "", "unexpected fragment 'x'"},
+	} {
+		scheme := storepath.Nix(filepath.Join(t.TempDir(), "store"))
+		fetcher := &treeFetcher{root: root, scheme: scheme, fetched: map[string]int{}}
+		e, err := eval.New(eval.Options{
+			Builtins: builtins.All(), Overlays: builtins.Overlays(), ReadOnly: true, Scheme: scheme,
+			Fetcher: fetcher, Paths: dirStore{scheme: scheme}, ExperimentalFeatures: features,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := e.Machine(context.Background())
+		text := []byte("let f = path: builtins.getFlake \"path:${path}\"; in " + c.expr)
+		src := &ast.Source{Origin: ast.FromString, Size: len(text), Text: func() ([]byte, error) { return text, nil }}
+		got := ""
+		err = m.Do(func() {
+			node, err := m.Parse(src, text, "/")
+			if err != nil {
+				m.FailErr(ast.NoPos, err)
+			}
+			v := m.NewValue(m.Eval(node))
+			m.ForceDeep(v)
+			got = m.PrintAmbiguous(v, false)
+		})
+		if c.wantErr == "" && (err != nil || got != c.want) || c.wantErr != "" && (err == nil || !strings.Contains(err.Error(), c.wantErr)) {
+			t.Errorf("%s gives %s, %v; want %s%s", c.expr, got, err, c.want, c.wantErr)
+		}
+		if strings.HasSuffix(c.expr, "other") && (fetcher.fetched["/old"] != 0 || fetcher.fetched["/c"] != 0) {
+			t.Errorf("inputs were fetched that nothing needs: %v", fetcher.fetched)
+		}
+		m.Close()
+	}
+}
