@@ -64,7 +64,6 @@ type copier struct {
 	hardLink, symLink bool
 	removeDestination bool
 	verbose           bool
-	copied            map[string]bool // what has been made, so as not to copy it
 	links             map[inode]string
 	preserveLinks     bool
 }

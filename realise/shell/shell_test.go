@@ -25,11 +25,20 @@ func clean(path, dir string) []string {
 
 func runScript(t *testing.T, script, dir string) string {
 	t.Helper()
-	var out bytes.Buffer
+	// A file, as several commands of a script may write at once.
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
 	status := Main([]string{"sh", "-c", script, "script", "one", "two three"}, IO{
-		Env: clean("/path-not-set", dir), Dir: dir, Stdin: strings.NewReader("in1\nin2\n"), Stdout: &out, Stderr: &out,
+		Env: clean("/path-not-set", dir), Dir: dir, Stdin: strings.NewReader("in1\nin2\n"), Stdout: out, Stderr: out,
 	})
-	return fmt.Sprintf("%sstatus %d\n", out.String(), status)
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%sstatus %d\n", text, status)
 }
 
 func runBash(t *testing.T, script, dir string) string {

@@ -249,15 +249,17 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 		if r.err != nil {
 			return total, r.err
 		}
-		b, err := r.r.Peek(1)
-		if err != nil {
+		// Fill the buffer, then take all of it.
+		if _, err := r.r.Peek(1); err != nil {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
 			r.err = err
 			return total, err
 		}
-		if b, err = r.r.Peek(r.r.Buffered()); err != nil {
+		b, err := r.r.Peek(r.r.Buffered())
+		if err != nil {
+			r.err = err
 			return total, err
 		}
 		b = b[:min(int64(len(b)), r.left)]
