@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/realise"
@@ -332,10 +334,17 @@ func (r *storeRun) restore() error {
 	if err := r.oneArg(); err != nil {
 		return err
 	}
+	in := bufio.NewReader(r.app.stdin)
 	if _, err := os.Lstat(r.args[0]); err == nil {
-		return fmt.Errorf("path '%s' already exists", r.args[0])
+		// The type of the root comes after three fixed strings.
+		head, _ := in.Peek(64 + len("directory"))
+		fi, err := os.Stat(r.args[0])
+		if err == nil && fi.IsDir() && strings.HasSuffix(string(head), "directory") {
+			return fmt.Errorf("path '%s' already exists", r.args[0])
+		}
+		return fmt.Errorf("creating file '%s': %w", r.args[0], &errnoError{syscall.EEXIST})
 	}
-	return nar.Restore(r.app.stdin, r.args[0])
+	return nar.Restore(in, r.args[0])
 }
 
 func (r *storeRun) export() error {
