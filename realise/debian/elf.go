@@ -7,7 +7,6 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"path"
 	"strings"
 )
@@ -350,7 +349,7 @@ func (f *elfFile) addLoad(offset, address, size, align uint64) error {
 		}
 	}
 	if spare < 0 {
-		return fmt.Errorf("the ELF file has no note to make room in its program headers")
+		return errors.New("the ELF file has no note to make room in its program headers")
 	}
 	headers := f.data[f.phoff : f.phoff+f.phnum*phdrSize]
 	if spare < last {

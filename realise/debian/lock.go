@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"sort"
@@ -63,7 +64,7 @@ func ParseLock(text []byte) (*Lock, error) {
 		return nil, fmt.Errorf("reading the Debian lock file: %w", err)
 	}
 	if lock.Release == "" || lock.Arch == "" {
-		return nil, fmt.Errorf("the Debian lock file names no release or no architecture")
+		return nil, errors.New("the Debian lock file names no release or no architecture")
 	}
 	return lock, nil
 }
@@ -131,7 +132,7 @@ func (l *Lock) Refresh(ctx context.Context, apt *Apt, addPackages, addSources []
 	}
 	for _, name := range packages {
 		if _, ok := fresh.Packages[name]; !ok {
-			return nil, fmt.Errorf("Debian %s has no package '%s' for %s", l.Release, name, l.Arch)
+			return nil, fmt.Errorf("release %s of Debian has no package '%s' for %s", l.Release, name, l.Arch)
 		}
 	}
 	sources := names(l.Sources, addSources)
@@ -148,7 +149,7 @@ func (l *Lock) Refresh(ctx context.Context, apt *Apt, addPackages, addSources []
 	}
 	for _, name := range sources {
 		if _, ok := fresh.Sources[name]; !ok {
-			return nil, fmt.Errorf("Debian %s has no source package '%s'", l.Release, name)
+			return nil, fmt.Errorf("release %s of Debian has no source package '%s'", l.Release, name)
 		}
 	}
 	return fresh, nil
@@ -177,7 +178,7 @@ func pin(filePath, sha256, size string) (File, error) {
 		return File{}, fmt.Errorf("size '%s' is not a number", size)
 	}
 	if len(sha256) != 64 || !strings.HasPrefix(filePath, "pool/") {
-		return File{}, fmt.Errorf("the package list gives no SHA-256 or no path in the pool")
+		return File{}, errors.New("the package list gives no SHA-256 or no path in the pool")
 	}
 	return File{filePath, sha256, bytes}, nil
 }

@@ -165,7 +165,7 @@ func copyFromFolder(folder, filePath, dest string) error {
 		in, err = os.Open(filepath.Join(folder, path.Base(filePath)))
 	}
 	if os.IsNotExist(err) {
-		return fmt.Errorf("the folder does not have it")
+		return errors.New("the folder does not have it")
 	}
 	if err != nil {
 		return err
