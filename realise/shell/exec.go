@@ -34,10 +34,10 @@ func exitStatus(code int) error {
 	return interp.ExitStatus(code)
 }
 
-// stdinOf is the command's standard input; a closed one reads as empty.
+// stdinOf is the command's standard input, nil if it is closed.
 func stdinOf(hc interp.HandlerContext) io.Reader {
-	if f, ok := hc.Stdin.(*os.File); ok && f == nil || hc.Stdin == nil {
-		return strings.NewReader("")
+	if f, ok := hc.Stdin.(*os.File); ok && f == nil {
+		return nil
 	}
 	return hc.Stdin
 }

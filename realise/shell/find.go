@@ -542,7 +542,7 @@ func (c *call) xargs() int {
 		defer f.Close()
 		in = f
 	} else {
-		sio.Stdin = strings.NewReader("")
+		sio.Stdin = nil
 	}
 	replace, hasReplace := opts.last('I')
 	items := c.xargsItems(in, opts, hasReplace)

@@ -40,7 +40,8 @@ type IO struct {
 	// Env is the environment as name=value.
 	Env []string
 	// Dir is the working directory; "" means that of the process.
-	Dir            string
+	Dir string
+	// Stdin may be nil, which reads as empty.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
@@ -144,7 +145,9 @@ func runShell(ctx context.Context, name string, args []string, sio IO) int {
 			zero, params = params[0], params[1:]
 		}
 	case inv.stdin || len(params) == 0:
-		script = sio.Stdin
+		if script = sio.Stdin; script == nil {
+			script = strings.NewReader("")
+		}
 	default:
 		zero, params = params[0], params[1:]
 		f, err := openScript(sio, zero)

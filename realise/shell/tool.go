@@ -176,6 +176,9 @@ func Tools() []string {
 type exitTool struct{ status int }
 
 func runTool(ctx context.Context, name string, args []string, sio IO) (status int) {
+	if sio.Stdin == nil {
+		sio.Stdin = strings.NewReader("")
+	}
 	c := &call{IO: sio, ctx: ctx, name: name, args: args, out: bufio.NewWriterSize(sio.Stdout, 16<<10)}
 	defer func() {
 		if r := recover(); r != nil {
