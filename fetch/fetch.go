@@ -46,6 +46,9 @@ type Options struct {
 	AllowDirty, WarnDirty bool
 	// ForceClone clones repositories of this machine too.
 	ForceClone bool
+	// Registries say what names of flakes stand for, the most important
+	// first: absolute names of files, which may be missing, and addresses.
+	Registries []string
 	// Tokens are access tokens of code forges, by host.
 	Tokens map[string]string
 	// Client downloads; nil: the default one.
@@ -183,11 +186,25 @@ func (f *Fetcher) treeHash(p storepath.Path, algo hash.Algo) (hash.Hash, error) 
 }
 
 // FetchTree fetches a tree or file by attributes that [flakeref.CheckInput]
-// has checked. The result's attributes are those of the tree as fetched: they
-// fetch the same tree again.
+// has checked. The result's attributes say what is known of the tree; "dir" is
+// among them if the name of a flake stands for a folder in it.
 func (f *Fetcher) FetchTree(ctx context.Context, kind string, attrs map[string]any) (storepath.Path, map[string]any, error) {
-	in := input{Attrs: attrs}
 	info := map[string]any{}
+	if kind == "indirect" {
+		resolved, err := f.resolve(ctx, attrs)
+		if err != nil {
+			return storepath.Path{}, nil, err
+		}
+		if dir, ok := resolved["dir"]; ok { // where in the tree the flake is
+			info["dir"] = dir
+			delete(resolved, "dir")
+		}
+		if attrs, err = flakeref.CheckInput(resolved); err != nil {
+			return storepath.Path{}, nil, err
+		}
+		kind, _ = attrs["type"].(string)
+	}
+	in := input{Attrs: attrs}
 	var p storepath.Path
 	var err error
 	switch kind {
@@ -201,12 +218,6 @@ func (f *Fetcher) FetchTree(ctx context.Context, kind string, attrs map[string]a
 		p, err = f.git(ctx, in, info)
 	case "github", "gitlab", "sourcehut":
 		p, err = f.forge(ctx, kind, in, info)
-	case "indirect":
-		text := kind
-		if u, uerr := flakeref.Attrs(attrs).URL(); uerr == nil {
-			text = u.String()
-		}
-		err = fmt.Errorf("indirect input '%s' cannot be fetched directly", text)
 	default:
 		err = fmt.Errorf("cannot fetch unsupported input '%s'", flakeref.Attrs(attrs))
 	}

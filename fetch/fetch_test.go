@@ -357,3 +357,31 @@ func TestPath(t *testing.T) {
 		}
 	}
 }
+
+func TestRegistry(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "tree/a", "1")
+	registry := filepath.Join(dir, "registry.json")
+	write(t, dir, "registry.json", `{"version": 2, "flakes": [
+		{"from": {"type": "indirect", "id": "x"}, "to": {"type": "indirect", "id": "y"}},
+		{"from": {"type": "indirect", "id": "y"}, "to": {"type": "path", "path": "`+dir+`/tree", "dir": "sub", "lastModified": 5}},
+		{"from": {"type": "indirect", "id": "loop"}, "to": {"type": "indirect", "id": "loop"}}
+	]}`)
+	fx := newFixture(t, Options{Registries: []string{filepath.Join(dir, "missing.json"), registry}})
+	p, info, err := fx.FetchTree(context.Background(), "indirect", map[string]any{"type": "indirect", "id": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"a": "1"}, fx.files(t, p)); diff != "" {
+		t.Error(diff)
+	}
+	if info["dir"] != "sub" || info["lastModified"] != int64(5) {
+		t.Errorf("info %v", info)
+	}
+	for id, want := range map[string]string{"none": "cannot find flake 'flake:none' in the flake registries", "loop": "cycle detected"} {
+		_, _, err := fx.FetchTree(context.Background(), "indirect", map[string]any{"type": "indirect", "id": id})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@
 package local
 
 import (
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,6 +21,13 @@ func (s *Session) Fetcher(warn, log func(text string)) eval.Fetcher {
 			tokens[host] = token
 		}
 	}
+	var registries []string
+	if s.Settings.Bool("use-registries") {
+		registries = append(registries, filepath.Join(s.Dirs.Config, "registry.json"), filepath.Join(filepath.Dir(s.Dirs.ConfFile), "registry.json"))
+		if global := s.Settings.Get("flake-registry"); global != "" {
+			registries = append(registries, global)
+		}
+	}
 	var st fetch.Store = s.API
 	if s.Store != nil {
 		st = s.Store
@@ -31,6 +39,7 @@ func (s *Session) Fetcher(warn, log func(text string)) eval.Fetcher {
 		AllowDirty: s.Settings.Bool("allow-dirty"),
 		WarnDirty:  s.Settings.Bool("warn-dirty"),
 		ForceClone: s.Env.Get("_NIX_FORCE_HTTP") == "1",
+		Registries: registries,
 		Tokens:     tokens,
 		Warn:       warn,
 		Log:        log,

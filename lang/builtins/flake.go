@@ -37,7 +37,7 @@ func (t *table) getFlake(m *machine, pos ast.Pos, args []*value) value {
 	}
 	l := &flakeLocker{m: m, pos: pos, overrides: map[string]flakeInput{}}
 	p, info := l.fetchTree(m, ref.Input)
-	root := l.node(m.NewValue(treeValue(m, p, info, false)), ref.Dir)
+	root := l.node(m.NewValue(treeValue(m, p, info, false)), flakeDir(ref, info))
 	root.isFlake = true
 	l.lockFlake(root, nil)
 	if l.unlocked {
@@ -109,7 +109,16 @@ func (l *flakeLocker) node(tree *value, dir string) *flakeNode {
 // fetch gets a tree now.
 func (l *flakeLocker) fetch(ref flakeref.Ref) *flakeNode {
 	p, info := l.fetchTree(l.m, ref.Input)
-	return l.node(l.m.NewValue(treeValue(l.m, p, info, false)), ref.Dir)
+	return l.node(l.m.NewValue(treeValue(l.m, p, info, false)), flakeDir(ref, info))
+}
+
+// flakeDir is the folder of a flake: as the reference says, or the registry.
+func flakeDir(ref flakeref.Ref, info map[string]any) string {
+	if ref.Dir == "" {
+		dir, _ := info["dir"].(string)
+		return dir
+	}
+	return ref.Dir
 }
 
 func (l *flakeLocker) fetchTree(m *machine, attrs flakeref.Attrs) (p storepath.Path, info map[string]any) {
