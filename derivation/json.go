@@ -213,14 +213,15 @@ func appendJSON(b []byte, v any) []byte {
 	return append(b, "null"...)
 }
 
-// appendJSONNumber writes integers as they are and floats in the shortest
-// form that reads back as the same, always with a point or an exponent.
+// appendJSONNumber writes integers of 64 bits as they are and other numbers
+// in the shortest form that reads back as the same float, always with a point
+// or an exponent.
 func appendJSONNumber(b []byte, s string) []byte {
-	if !strings.ContainsAny(s, ".eE") {
-		if s == "-0" {
-			return append(b, '0')
-		}
-		return append(b, s...)
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return strconv.AppendInt(b, n, 10)
+	}
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return strconv.AppendUint(b, n, 10)
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsInf(f, 0) {
@@ -229,7 +230,7 @@ func appendJSONNumber(b []byte, s string) []byte {
 	digits := strconv.FormatFloat(f, 'e', -1, 64)
 	mantissa, exponent, _ := strings.Cut(digits, "e")
 	exp, _ := strconv.Atoi(exponent)
-	if exp < -5 || exp >= 15 {
+	if exp < -4 || exp > 14 {
 		b = append(b, mantissa...)
 		b = append(b, 'e')
 		b = append(b, exponent...)
