@@ -66,7 +66,7 @@ func (t *taker) node(srcDir int, name string, dstDir int, dstName, dstPath, what
 }
 
 func setStoreTime(dir int, name string) error {
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: storeTime}}
+	times := []unix.Timespec{{Sec: storeTime}, {Sec: storeTime}}
 	if err := unix.UtimesNanoAt(dir, name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return fmt.Errorf("changing modification time of \"%s\": %w", name, err)
 	}
