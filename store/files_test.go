@@ -135,3 +135,24 @@ func lstatInode(name string) (uint64, error) {
 	err := unix.Lstat(name, &st)
 	return st.Ino, err
 }
+
+// TestInheritedACL adds to a store whose directory hands its ACL down.
+func TestInheritedACL(t *testing.T) {
+	s := open(t)
+	must(s.AddText("first", nil, nil))(t)
+	s.work.close()
+	// version 2; user::rwx, group::r-x, user 1: rwx, mask::rwx, other::r-x
+	acl := "\x02\x00\x00\x00" +
+		"\x01\x00\x07\x00\xff\xff\xff\xff" + "\x02\x00\x07\x00\x00\x00\x00\x00" +
+		"\x04\x00\x05\x00\xff\xff\xff\xff" + "\x10\x00\x07\x00\xff\xff\xff\xff" + "\x20\x00\x05\x00\xff\xff\xff\xff"
+	if err := unix.Lsetxattr(s.real, "system.posix_acl_default", []byte(acl), 0); err != nil {
+		t.Skip("no ACLs here: ", err)
+	}
+	p := must(s.AddText("second", nil, nil))(t)
+	if n, err := unix.Llistxattr(s.RealPath(p), nil); n != 0 || err != nil {
+		t.Errorf("%d bytes of attributes, %v", n, err)
+	}
+	if fi := must(os.Lstat(s.RealPath(p)))(t); fi.Mode() != 0o444 {
+		t.Errorf("%v", fi.Mode())
+	}
+}

@@ -28,7 +28,7 @@ func (n *graphNode) refPaths() []storepath.Path {
 	return out
 }
 
-// loadGraph reads the whole database in four queries, for asking about each
+// loadGraph reads the whole database in three queries, for asking about each
 // path costs the collector more than deleting it.
 func (s *Store) loadGraph() (*graph, error) {
 	g := &graph{nodes: map[storepath.Path]*graphNode{}}

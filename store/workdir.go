@@ -31,6 +31,10 @@ func (s *Store) tempName() (string, error) {
 		if err != nil {
 			return "", s.explain(fmt.Errorf("creating directory in '%s': %w", s.real, bare(err)), s.real)
 		}
+		// what is made here would inherit ACLs of the store directory
+		for _, acl := range []string{"system.posix_acl_default", "system.posix_acl_access"} {
+			_ = unix.Lremovexattr(path, acl) // it has none, as a rule
+		}
 		dir, err := lockDir(path)
 		if err != nil {
 			return "", err
