@@ -163,7 +163,7 @@ func statOK(path string) bool {
 func setTimes(path string, atime, mtime time.Time, link bool) error {
 	spec := func(t time.Time) unix.Timespec {
 		if t.IsZero() {
-			return unix.Timespec{Nsec: unix.UTIME_OMIT}
+			return unix.Timespec{Nsec: utimeOmit}
 		}
 		return unix.NsecToTimespec(t.UnixNano())
 	}

@@ -219,6 +219,7 @@ func (c *call) stat() int {
 			continue
 		}
 		st := fi.Sys().(*syscall.Stat_t)
+		access, modify, change := fileTimes(st)
 		stamp := func(t syscall.Timespec) string {
 			return time.Unix(t.Unix()).In(c.location()).Format("2006-01-02 15:04:05.000000000 -0700")
 		}
@@ -267,17 +268,17 @@ func (c *call) stat() int {
 			case 'o':
 				fmt.Fprint(c.out, st.Blksize)
 			case 'X':
-				fmt.Fprint(c.out, st.Atim.Sec)
+				fmt.Fprint(c.out, access.Sec)
 			case 'Y':
-				fmt.Fprint(c.out, st.Mtim.Sec)
+				fmt.Fprint(c.out, modify.Sec)
 			case 'Z':
-				fmt.Fprint(c.out, st.Ctim.Sec)
+				fmt.Fprint(c.out, change.Sec)
 			case 'x':
-				c.out.WriteString(stamp(st.Atim))
+				c.out.WriteString(stamp(access))
 			case 'y':
-				c.out.WriteString(stamp(st.Mtim))
+				c.out.WriteString(stamp(modify))
 			case 'z':
-				c.out.WriteString(stamp(st.Ctim))
+				c.out.WriteString(stamp(change))
 			case '%':
 				c.out.WriteByte('%')
 			default:
