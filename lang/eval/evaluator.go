@@ -111,6 +111,9 @@ func New(opts Options) (*Evaluator, error) {
 	e.waitCond = sync.NewCond(&e.waitMu)
 	e.files.init()
 	in := e.Symbols.Intern
+	for _, name := range strings.Fields(symbolOrder) {
+		in(name)
+	}
 	e.Sym = Names{
 		Functor: in("__functor"), ToString: in("__toString"), OutPath: in("outPath"),
 		DrvPath: in("drvPath"), Type: in("type"), Name: in("name"), Value: in("value"),
