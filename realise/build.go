@@ -402,7 +402,9 @@ func (b *build) connect(spec *sandbox.Spec) {
 func (r *Realiser) shell() (string, []sandbox.Bind, error) {
 	r.shellOnce.Do(func() {
 		if r.shellBin = r.opts.SandboxShell; r.shellBin == "" {
-			r.shellBin, r.shellErr = os.Executable()
+			if r.shellBin, r.shellErr = os.Executable(); r.shellErr != nil {
+				r.shellErr = fmt.Errorf("cannot tell where this program lies, which is to be the sandbox's /bin/sh (is /proc mounted?): %w", r.shellErr)
+			}
 		}
 		r.shellLibs = sandbox.Libraries(r.shellBin)
 	})

@@ -4,9 +4,11 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,10 +43,11 @@ type Room struct {
 // apart that are in use at the same time, from 0 to 63. remove deletes a tree,
 // whatever its modes.
 func OpenRoom(dir string, slot int, remove func(path string) error) (*Room, error) {
-	r := &Room{Dir: dir, remove: remove, root: os.Geteuid() == 0, uid: os.Geteuid(), gid: os.Getegid()}
-	if r.root {
-		r.uid = hostID(slot)
-		r.gid = r.uid
+	r := &Room{Dir: dir, remove: remove, uid: os.Geteuid(), gid: os.Getegid()}
+	if r.uid == 0 {
+		if id := hostID(slot); id != 0 {
+			r.root, r.uid, r.gid = true, id, id
+		}
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -59,11 +62,37 @@ func OpenRoom(dir string, slot int, remove func(path string) error) (*Room, erro
 
 // Host uids for root's builds: ones that no account has, and others for each
 // room of each process. The range starts where the reference's automatic ones
-// do; a pid has at most 22 bits.
-const firstHostID = 0x34000000
+// do; a pid has at most 22 bits. In a container that has fewer uids they are
+// those that the reference's build users have by custom.
+const (
+	firstHostID  = 0x34000000
+	customHostID = 30001
+)
 
+// hostID is 0 if this user namespace has no uid to spare: then root is but an
+// ordinary user who is called so.
 func hostID(slot int) int {
-	return firstHostID + (os.Getpid()&(1<<22-1))<<6 + slot&63
+	for _, id := range []int{firstHostID + (os.Getpid()&(1<<22-1))<<6 + slot&63, customHostID + slot&63} {
+		if mapped("/proc/self/uid_map", id) && mapped("/proc/self/gid_map", id) {
+			return id
+		}
+	}
+	return 0
+}
+
+// mapped tells whether a user namespace has an id; without a map it has all.
+func mapped(file string, id int) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(string(text)) {
+		var first, outside, n int64
+		if _, err := fmt.Sscan(line, &first, &outside, &n); err == nil && first <= int64(id) && int64(id) < first+n {
+			return true
+		}
+	}
+	return false
 }
 
 // Build is the working directory of builders.

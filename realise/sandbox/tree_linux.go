@@ -83,7 +83,7 @@ func (l *layout) open() error {
 		l.own[i] = l.get("bind mount of '"+path.Join(l.room.Dir, name)+"' failed", unix.SYS_OPEN_TREE, l.dir, name, cloneTree)
 	}
 	for _, d := range devices {
-		if err := l.bind(Bind{Source: "/dev/" + d, Target: "/dev/" + d, Writable: true}); err != nil {
+		if err := l.bind(Bind{Source: "/dev/" + d, Target: "/dev/" + d, Writable: true, Optional: true}); err != nil {
 			return err
 		}
 	}
