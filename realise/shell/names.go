@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 )
@@ -197,8 +198,8 @@ func (c *call) which() int {
 
 func (c *call) uname() int {
 	opts, _ := c.getopt("asnrvmpio", "all=a kernel-name=s nodename=n kernel-release=r kernel-version=v machine=m processor=p hardware-platform=i operating-system=o")
-	var u syscall.Utsname
-	if err := syscall.Uname(&u); err != nil {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
 		c.die(1, "cannot get system name: %s", err)
 	}
 	if len(opts) == 0 {
@@ -209,8 +210,8 @@ func (c *call) uname() int {
 		letter byte
 		text   string
 	}{
-		{'s', utsString(u.Sysname[:])}, {'n', utsString(u.Nodename[:])}, {'r', utsString(u.Release[:])},
-		{'v', utsString(u.Version[:])}, {'m', utsString(u.Machine[:])}, {'p', "unknown"}, {'i', "unknown"}, {'o', "GNU/Linux"},
+		{'s', unix.ByteSliceToString(u.Sysname[:])}, {'n', unix.ByteSliceToString(u.Nodename[:])}, {'r', unix.ByteSliceToString(u.Release[:])},
+		{'v', unix.ByteSliceToString(u.Version[:])}, {'m', unix.ByteSliceToString(u.Machine[:])}, {'p', "unknown"}, {'i', "unknown"}, {'o', "GNU/Linux"},
 	} {
 		if opts.has(f.letter) || opts.has('a') && f.text != "unknown" {
 			words = append(words, f.text)
@@ -218,17 +219,6 @@ func (c *call) uname() int {
 	}
 	fmt.Fprintln(c.out, strings.Join(words, " "))
 	return 0
-}
-
-func utsString[T int8 | uint8](chars []T) string {
-	var b []byte
-	for _, ch := range chars {
-		if ch == 0 {
-			break
-		}
-		b = append(b, byte(ch))
-	}
-	return string(b)
 }
 
 func (c *call) id() int {
