@@ -14,7 +14,7 @@ func (a *app) renderMarkdown(text string) string {
 	if v, _ := a.env.Lookup("_NIX_TEST_RAW_MARKDOWN"); v == "1" {
 		return text
 	}
-	width := 80
+	width := 60 // as the reference, where there is no terminal
 	if w, _, err := term.GetSize(1); err == nil {
 		width = max(w-5, 60)
 	}
@@ -36,6 +36,9 @@ type markdown struct {
 	fenced bool
 }
 
+// codeMargin sets code off.
+const codeMargin = "  │ "
+
 var (
 	listItem = regexp.MustCompile(`^( *)([-*+]|[0-9]+\.) +`)
 	codeSpan = regexp.MustCompile("`([^`]+)`")
@@ -52,12 +55,12 @@ func (md *markdown) line(s string) {
 		md.fenced = !md.fenced
 		md.blank()
 	case md.fenced:
-		md.out = append(md.out, "    "+s)
+		md.out = append(md.out, codeMargin+s)
 	case trimmed == "":
 		md.flush()
 		md.blank()
 	case strings.HasPrefix(s, "    ") && len(md.para) == 0 && md.indent == "":
-		md.out = append(md.out, s)
+		md.out = append(md.out, codeMargin+s[4:])
 	case strings.HasPrefix(s, "#"):
 		md.flush()
 		md.out = append(md.out, md.style("1", strings.TrimSpace(strings.TrimLeft(s, "#"))))

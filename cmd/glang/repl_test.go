@@ -232,7 +232,7 @@ func TestMarkdown(t *testing.T) {
 		md.line(l)
 	}
 	md.flush()
-	want := "Title\nA paragraph with\ncode that is long.\n\n  - one\n  - two b\n\n    code  here\n\nend\nbreak"
+	want := "Title\nA paragraph with\ncode that is long.\n\n  - one\n  - two b\n\n  │ code  here\n\nend\nbreak"
 	if got := strings.Join(md.out, "\n"); got != want {
 		t.Errorf("got\n%s", got)
 	}
