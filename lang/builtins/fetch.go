@@ -111,6 +111,7 @@ func fetchFile(m *machine, pos ast.Pos, arg *value, who string, unpack bool, nam
 			return storePathString(m, p)
 		}
 	}
+	m.Effect()
 	f := fetcher(m, r.url)
 	var p storepath.Path
 	var err error
@@ -270,6 +271,7 @@ func fetchInput(m *machine, attrs flakeref.Attrs, text string) (storepath.Path, 
 		checkRelative(m, attrs)
 		kind, _ := attrs["type"].(string)
 		var err error
+		m.Effect()
 		if p, info, err = fetcher(m, text).FetchTree(m.Context(), kind, attrs); err != nil {
 			fetchFail(m, ast.NoPos, err)
 		}

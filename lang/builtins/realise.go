@@ -54,6 +54,7 @@ func realiseContext(m *machine, ctx eval.Context) map[string]string {
 	if o.Realiser == nil {
 		m.Fail(diag.Eval, ast.NoPos, "cannot build '%s' during evaluation: there is no realiser", first)
 	}
+	m.Effect()
 	paths, err := o.Realiser.Realise(m.Context(), builds)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)

@@ -280,6 +280,7 @@ func (m *Machine) resolveSearch(value string) string {
 				return e.opts.Scheme.Print(p)
 			}
 		}
+		m.Effect()
 		e.warn("Nix search path entry '%s' cannot be downloaded, ignoring", value)
 		return ""
 	}
@@ -292,6 +293,7 @@ func (m *Machine) resolveSearch(value string) string {
 		if err := e.CheckAccess(dir); err != nil {
 			m.FailErr(ast.NoPos, err)
 		}
+		m.Effect()
 		e.warn("Nix search path entry '%s' does not exist, ignoring", value)
 		return ""
 	}
