@@ -219,16 +219,7 @@ func (b *drvBuilder) structured(a eval.Attr) {
 func (b *drvBuilder) setHashAlgo(s string) {
 	// An unknown algorithm counts as none; the hash may say it.
 	b.hashAlgo, _ = hash.ParseAlgo(s)
-	if b.hashAlgo == hash.BLAKE3 {
-		b.requireBlake3()
-	}
-}
-
-// requireBlake3 asks for the feature where the store's own hash is another one.
-func (b *drvBuilder) requireBlake3() {
-	if b.m.E.Options().Scheme.Hash != hash.BLAKE3 {
-		requireFeature(b.m, "blake3-hashes", "")
-	}
+	requireAlgo(b.m, b.hashAlgo)
 }
 
 func (b *drvBuilder) setHashMode(s string) {
@@ -356,9 +347,7 @@ func (b *drvBuilder) setOutputs() {
 			method = storepath.Flat
 		}
 		h := hashAllowEmpty(m, *b.hash, b.hashAlgo)
-		if h.Algo() == hash.BLAKE3 {
-			b.requireBlake3()
-		}
+		requireAlgo(m, h.Algo())
 		d.Outputs["out"] = derivation.FixedOutput(method, h)
 		d.Env["out"] = ""
 	case b.floating || b.impure:

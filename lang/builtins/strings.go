@@ -225,10 +225,16 @@ func hashAlgo(m *machine, name string) hash.Algo {
 	if err != nil {
 		m.Fail(diag.Usage, ast.NoPos, "unknown hash algorithm '%s', expect 'blake3', 'md5', 'sha1', 'sha256', or 'sha512'", name)
 	}
-	if algo == hash.BLAKE3 {
+	requireAlgo(m, algo)
+	return algo
+}
+
+// requireAlgo asks for the feature that BLAKE3 needs, unless that is the hash
+// of the store itself.
+func requireAlgo(m *machine, algo hash.Algo) {
+	if algo == hash.BLAKE3 && m.E.Options().Scheme.Hash != hash.BLAKE3 {
 		requireFeature(m, "blake3-hashes", "")
 	}
-	return algo
 }
 
 // requireFeature fails if an experimental feature is not turned on.
