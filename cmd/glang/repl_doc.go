@@ -78,7 +78,11 @@ func (r *repl) docOf(v *eval.Value) (text string, found bool) {
 		if len(b.Args) > 0 {
 			text = "**Synopsis:** `builtins." + b.Name + "` *" + strings.Join(b.Args, "* *") + "*\n\n"
 		}
-		return text + stripIndentation(b.Doc), true
+		text += stripIndentation(b.Doc)
+		if b.Example != "" {
+			text += "\nFor example:\n\n```nix\n" + b.Example + "\n```\n"
+		}
+		return text, true
 	case v.Kind() == eval.KindLambda:
 		return r.lambdaDoc(r.x.Function(v)), true
 	case r.x.IsFunctor(v):
