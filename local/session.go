@@ -1,12 +1,15 @@
 package local
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/seed192a40f6/glang/store"
+	"github.com/seed192a40f6/glang/store/binarycache"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -263,4 +266,39 @@ func (s *Session) Close() error {
 		return nil
 	}
 	return s.API.Close()
+}
+
+// Log is the log of the build of a path, nil if the store has none.
+func (s *Session) Log(ctx context.Context, p storepath.Path) ([]byte, error) {
+	if s.Store != nil {
+		return s.Store.Log(p)
+	}
+	c, ok := s.API.(*cacheStore)
+	if !ok {
+		return nil, nil
+	}
+	drvs := []storepath.Path{p}
+	if !p.IsDerivation() {
+		info, err := c.PathInfo(p)
+		if err != nil || info.Deriver.IsZero() {
+			return nil, err
+		}
+		drvs[0] = info.Deriver
+	}
+	text, err := c.c.Log(ctx, drvs[0])
+	if errors.Is(err, binarycache.ErrNotFound) {
+		return nil, nil
+	}
+	return []byte(text), err
+}
+
+// AddLog puts the log of a build into the store.
+func (s *Session) AddLog(ctx context.Context, drv storepath.Path, log []byte) error {
+	if s.Store != nil {
+		return s.Store.AddLog(drv, log)
+	}
+	if c, ok := s.API.(*cacheStore); ok {
+		return c.c.AddLog(ctx, drv, string(log))
+	}
+	return fmt.Errorf("the store '%s' keeps no logs", s.Ref)
 }

@@ -95,6 +95,10 @@ func (s *Settings) Set(name, text string) error {
 	if err != nil {
 		return err
 	}
+	if !s.FeatureEnabled(d.Feature) {
+		s.warn("Ignoring setting '%s' because experimental feature '%s' is not enabled", d.Name, d.Feature)
+		return nil
+	}
 	if add {
 		if old := s.Get(d.Name); old != "" && canonical != "" {
 			// Parsing what was joined sorts sets and drops doubles.
