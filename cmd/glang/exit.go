@@ -65,7 +65,7 @@ func (a *app) finish(err error) int {
 	}
 	a.printError(err)
 	var u *local.UsageError
-	if errors.As(err, &u) {
+	if errors.As(err, &u) || d != nil && d.Kind == diag.Usage {
 		fmt.Fprintf(os.Stderr, "Try '%s --help' for more information.\n", a.program)
 	}
 	return status
