@@ -211,6 +211,9 @@ func (b *build) finish(o *output, rewrites map[string]string) error {
 	}
 	info.References = refs
 	o.info = info
+	if b.r.opts.Sign != nil {
+		return b.r.opts.Sign(info)
+	}
 	return nil
 }
 
@@ -300,7 +303,10 @@ func (b *build) rewrite(o *output, rewrites map[string]string) error {
 // there. It is not valid yet, unless its name follows from its contents.
 func (b *build) place(o *output) error {
 	s, p := b.r.store, o.info.Path
-	if p != o.known { // only now is it known what to lock
+	if p != o.known { // only now is it known what to lock and to keep
+		if err := s.AddTempRoot(p); err != nil {
+			return err
+		}
 		unlock, err := s.Lock(b.ctx, []storepath.Path{p}, nil)
 		if err != nil {
 			return err

@@ -127,6 +127,9 @@ type Options struct {
 	Floating  bool              // the feature ca-derivations is on
 	Impure    bool              // the feature impure-derivations is on
 
+	// Sign adds signatures to what was built, before it is registered; nil: none.
+	Sign func(*store.PathInfo) error
+
 	PreBuildHook, PostBuildHook, DiffHook string
 
 	Substituters []Substituter
