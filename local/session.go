@@ -271,7 +271,10 @@ func (s *Session) Close() error {
 // Log is the log of the build of a path, nil if the store has none.
 func (s *Session) Log(ctx context.Context, p storepath.Path) ([]byte, error) {
 	if s.Store != nil {
-		return s.Store.Log(p)
+		if text, err := s.Store.Log(p); err != nil || text != nil {
+			return text, err
+		}
+		return s.substituterLog(ctx, p)
 	}
 	c, ok := s.API.(*cacheStore)
 	if !ok {
@@ -290,6 +293,31 @@ func (s *Session) Log(ctx context.Context, p storepath.Path) ([]byte, error) {
 		return nil, nil
 	}
 	return []byte(text), err
+}
+
+// substituterLog asks the binary caches among the substituters for a log.
+func (s *Session) substituterLog(ctx context.Context, p storepath.Path) ([]byte, error) {
+	if !p.IsDerivation() {
+		info, err := s.API.PathInfo(p)
+		if err != nil || info.Deriver.IsZero() {
+			return nil, nil
+		}
+		p = info.Deriver
+	}
+	for _, sub := range s.substituters() {
+		c, ok := sub.(*cacheSubstituter)
+		if !ok {
+			continue
+		}
+		text, err := c.c.Log(ctx, p)
+		if err == nil {
+			return []byte(text), nil
+		}
+		if !errors.Is(err, binarycache.ErrNotFound) {
+			s.Settings.warn("%s", err.Error())
+		}
+	}
+	return nil, nil
 }
 
 // AddLog puts the log of a build into the store.

@@ -36,6 +36,8 @@ type flagSet struct {
 	arg func(word string) error
 	// settings, if not nil, makes every setting a flag.
 	settings *local.Settings
+	// features are what settings given as flags need.
+	features []string
 	// keepDashes hands "--" and what follows to arg unchanged.
 	args []string
 }
@@ -102,13 +104,19 @@ func (f *flagSet) find(name string) *flag {
 	}
 	s := f.settings
 	constant := func(d *local.Definition, v string) *flag {
-		return &flag{long: name, set: func([]string) error { return s.Set(d.Name, v) }}
+		return &flag{long: name, set: func([]string) error {
+			f.features = append(f.features, d.Feature)
+			return s.Set(d.Name, v)
+		}}
 	}
 	if d, ok := s.Lookup(name); ok {
 		if d.Kind == local.Bool || d.Kind == local.Sandbox {
 			return constant(d, "true")
 		}
-		return &flag{long: name, labels: []string{"value"}, set: func(a []string) error { return s.Set(d.Name, a[0]) }}
+		return &flag{long: name, labels: []string{"value"}, set: func(a []string) error {
+			f.features = append(f.features, d.Feature)
+			return s.Set(d.Name, a[0])
+		}}
 	}
 	if rest, ok := strings.CutPrefix(name, "no-"); ok {
 		if d, ok := s.Lookup(rest); ok && (d.Kind == local.Bool || d.Kind == local.Sandbox) {
@@ -212,6 +220,16 @@ func (f *flagSet) parse(words []string) error {
 			}
 		}
 		return usagef("unrecognised flag '%s'", w)
+	}
+	return nil
+}
+
+// checkFeatures fails if a flag needs an experimental feature that is off.
+func (f *flagSet) checkFeatures() error {
+	for _, name := range f.features {
+		if !f.settings.FeatureEnabled(name) {
+			return local.MissingFeature(name)
+		}
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (a *app) parseOld(f *flagSet, args []string) (done bool, err error) {
 		return false, err
 	}
 	a.settings.WarnUnknown()
-	return false, nil
+	return false, f.checkFeatures()
 }
 
 // sysError words a failed system call as the reference does:

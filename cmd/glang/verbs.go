@@ -73,6 +73,9 @@ func (a *app) runVerb(c *cobra.Command, s setup, args []string) error {
 		return c.Help()
 	}
 	a.settings.WarnUnknown()
+	if err := f.checkFeatures(); err != nil {
+		return err
+	}
 	if a.asNix && c.Name() != "repl" && !a.settings.FeatureEnabled("nix-command") {
 		return local.MissingFeature("nix-command")
 	}
