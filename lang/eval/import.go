@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/store/hash"
 )
 
 // fileCache remembers the files that have been imported: each is parsed and
@@ -275,7 +276,7 @@ func (m *Machine) resolveSearch(value string) string {
 			url = "https://channels.nixos.org/" + rest + "/nixexprs.tar.xz"
 		}
 		if e.opts.Fetcher != nil {
-			if p, err := e.opts.Fetcher.FetchTarball(m.ctx, url, "source", noHash); err == nil {
+			if p, err := e.opts.Fetcher.FetchTarball(m.ctx, url, "source", hash.Hash{}); err == nil {
 				e.AllowStorePath(p)
 				return e.opts.Scheme.Print(p)
 			}

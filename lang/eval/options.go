@@ -177,5 +177,3 @@ type BuiltinDef struct {
 	Value func(m *Machine) Value
 	Eager bool
 }
-
-var noHash hash.Hash
