@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/seed192a40f6/glang/realise"
 	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/binarycache"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -34,6 +35,8 @@ type Session struct {
 	ReadOnly bool
 	// Dummy says that nothing is kept.
 	Dummy bool
+
+	subs []realise.Substituter // opened by Substitutable
 }
 
 // Log receives messages of the store.

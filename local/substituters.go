@@ -66,6 +66,19 @@ func (s *Session) substituters() []realise.Substituter {
 	return out
 }
 
+// Substitutable says whether a substituter has a path.
+func (s *Session) Substitutable(ctx context.Context, p storepath.Path) bool {
+	if s.subs == nil {
+		s.subs = append([]realise.Substituter{}, s.substituters()...)
+	}
+	for _, sub := range s.subs {
+		if _, err := sub.PathInfo(ctx, p); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // policy says whose signatures are believed.
 func (s *Session) policy() (binarycache.Policy, error) {
 	keys, err := binarycache.ParsePublicKeys(s.Settings.Words("trusted-public-keys")...)

@@ -383,4 +383,4 @@ func (q *envQuery) printJSON(list []*local.Package) {
 }
 
 // substitutable says whether a substituter has a path.
-func (a *app) substitutable(p storepath.Path) bool { return false }
+func (a *app) substitutable(p storepath.Path) bool { return a.session.Substitutable(a.context(), p) }
