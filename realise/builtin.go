@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/store"
@@ -115,7 +116,9 @@ func (b *build) builtin(name string, log *buildLog) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	if _, err := fmt.Fprintf(log, "error: %s\n", err); err != nil {
+	// Further lines stand under the first, as in any error of the reference.
+	text := strings.ReplaceAll(strings.ReplaceAll(err.Error(), "\n", "\n       "), "\n       \n", "\n\n")
+	if _, err := fmt.Fprintf(log, "error: %s\n", text); err != nil {
 		return err
 	}
 	failure := b.failed("failed with exit code 1", 1, 0, log)

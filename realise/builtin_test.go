@@ -237,7 +237,7 @@ func TestBuildenv(t *testing.T) {
 	if two < one {
 		first, second = two, one
 	}
-	conflict := fmt.Sprintf("> error: Unable to build profile. There is a conflict for the following files:\n> \n>   \"%s/bin/a\"\n>   \"%s/bin/a\"\n", first, second)
+	conflict := fmt.Sprintf("> error: Unable to build profile. There is a conflict for the following files:\n> \n>          \"%s/bin/a\"\n>          \"%s/bin/a\"\n", first, second)
 	if err == nil || !strings.Contains(err.Error(), conflict) {
 		t.Errorf("got:\n%v\nwant:\n%s", err, conflict)
 	}
