@@ -56,6 +56,7 @@ func (p *Process) Wait() (Status, error) {
 		p.setup.Close()
 	}
 	state, err := p.proc.Wait()
+	p.endHelper()
 	if p.group {
 		_ = syscall.Kill(-p.proc.Pid, syscall.SIGKILL) // ESRCH: none left
 	}
@@ -75,4 +76,12 @@ func (p *Process) Kill() {
 		_ = syscall.Kill(-p.proc.Pid, syscall.SIGKILL)
 	}
 	_ = p.proc.Kill() // pid 1 of its namespace takes all others with it; fails only when gone
+}
+
+// endHelper ends what served the build from outside.
+func (p *Process) endHelper() {
+	if p.helper != nil {
+		_ = p.helper.Kill() // fails only when gone
+		p.helper = nil
+	}
 }

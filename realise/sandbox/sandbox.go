@@ -96,6 +96,7 @@ type Process struct {
 	proc    *os.Process
 	setup   *os.File           // where a failure before the builder's start is reported; closed by that
 	explain func([]byte) error // such a report
+	helper  *os.Process        // of the network, or nil
 	group   bool               // not a namespace: signal the process group
 }
 

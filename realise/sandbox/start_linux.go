@@ -74,13 +74,14 @@ func (r *Room) start(spec *Spec, mounts []string, p *Process, child *os.File) er
 		err = r.mapIDs(pid)
 	}
 	if err == nil && spec.Network == UserMode {
-		p.Offline = r.connect(spec.Pasta, pid)
+		p.helper, p.Offline = r.connect(spec.Pasta, pid)
 	}
 	if err == nil {
 		_, err = syncW.Write([]byte{1})
 	}
 	if err != nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
+		p.endHelper()
 		_, werr := p.proc.Wait()
 		return errors.Join(refused(err), werr, setupR.Close())
 	}
@@ -111,19 +112,33 @@ func (r *Room) mapIDs(pid int) error {
 	return writeProc(proc+"gid_map", fmt.Sprintf("%d %d 1", GID, r.gid))
 }
 
-// connect gives the new network namespace a way out. pasta runs on in the
-// background until the namespace is gone. The machine's own loopback stays out
+// connect gives the new network namespace a way out, through a pasta that runs
+// in the background until Wait ends it. The machine's own loopback stays out
 // of reach: no port is forwarded, nor the gateway's address mapped to it.
-func (r *Room) connect(pasta string, pid int) error {
-	args := []string{"--config-net", "--quiet", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none"}
+func (r *Room) connect(pasta string, pid int) (*os.Process, error) {
+	fd, err := unix.MemfdCreate("pasta.pid", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	pidFile := os.NewFile(uintptr(fd), "pasta.pid")
+	defer pidFile.Close()
+	args := []string{"--config-net", "--quiet", "--no-map-gw", "--pid", "/proc/self/fd/3", "-t", "none", "-u", "none", "-T", "none", "-U", "none"}
 	if r.root {
 		args = append(args, "--runas", "0") // the owner of the namespace
 	}
-	out, err := exec.Command(pasta, append(args, strconv.Itoa(pid))...).CombinedOutput()
+	cmd := exec.Command(pasta, append(args, strconv.Itoa(pid))...)
+	cmd.ExtraFiles = []*os.File{pidFile}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("connecting the network with '%s': %w: %s", pasta, err, bytes.TrimSpace(out))
+		return nil, fmt.Errorf("connecting the network with '%s': %w: %s", pasta, err, bytes.TrimSpace(out))
 	}
-	return nil
+	text := make([]byte, 32)
+	n, _ := pidFile.ReadAt(text, 0) // ends early
+	helper, err := strconv.Atoi(string(bytes.TrimSpace(text[:n])))
+	if err != nil {
+		return nil, fmt.Errorf("'%s' told no pid: %w", pasta, err)
+	}
+	return os.FindProcess(helper)
 }
 
 func writeProc(name, text string) error {
