@@ -23,7 +23,6 @@ type cacheStore struct {
 	store.API // a read-only dummy, for what a cache cannot do
 	c         *binarycache.Cache
 	scheme    storepath.Scheme
-	keys      []binarycache.SecretKey
 }
 
 // openCache opens a binary cache. Nothing is read or made yet.

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -155,5 +154,3 @@ func (e *EvalRealiser) Realise(ctx context.Context, outputs []eval.ContextElem) 
 	}
 	return paths, nil
 }
-
-var errNoNetwork = errors.New("downloads are switched off")

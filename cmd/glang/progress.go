@@ -259,7 +259,6 @@ func (p *progress) event(e realise.Event) {
 		}
 		if p.logs && p.prefix {
 			line = key.DrvName() + "> Running phase: " + e.Text
-			line = ""
 		}
 	case realise.BuildDone, realise.SubstituteDone:
 		delete(p.running, key)

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"unsafe"
@@ -175,7 +176,7 @@ func (e *Evaluator) attrPathText(c *selectCode, f *frame) string {
 		}
 		name, ok := "", false
 		if f != nil {
-			m := e.Machine(nil)
+			m := e.Machine(context.Background())
 			if fl := m.catch(func() { name, ok = e.Symbols.Name(n.get(m, f)), true }); fl != nil {
 				ok = false
 			}

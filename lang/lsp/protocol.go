@@ -31,14 +31,6 @@ type positionParams struct {
 	Position     position     `json:"position"`
 }
 
-type initializeParams struct {
-	Capabilities struct {
-		General struct {
-			PositionEncodings []string `json:"positionEncodings"`
-		} `json:"general"`
-	} `json:"capabilities"`
-}
-
 type didChangeParams struct {
 	TextDocument   textDocument `json:"textDocument"`
 	ContentChanges []struct {

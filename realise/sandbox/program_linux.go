@@ -139,8 +139,6 @@ type report struct {
 	Errno uintptr
 }
 
-const reportSize = int(unsafe.Sizeof(report{}))
-
 func readReport(b []byte) report { return *(*report)(unsafe.Pointer(&b[0])) }
 
 // start forks. The child waits until the caller writes to syncW, or dies if
