@@ -464,7 +464,7 @@ func (r *envRun) create(pkgs []*local.Package, token string) (bool, error) {
 			return nil
 		}
 		if _, err := rr.Realise(a.context(), targets, realise.Normal); err != nil {
-			return &exitError{realise.ExitStatus(err), err}
+			return r.app.buildFailed(err)
 		}
 		return nil
 	}

@@ -93,9 +93,18 @@ func (a *app) realise(targets []realise.Target, mode realise.Mode, dryRun bool) 
 	results, err := r.Realise(a.context(), targets, mode)
 	a.progress.stop()
 	if err != nil {
-		return results, &exitError{realise.ExitStatus(err), err}
+		return results, a.buildFailed(err)
 	}
 	return results, nil
+}
+
+// buildFailed gives a failed build its exit status: those that scripts around
+// the old tools know, and 1 for subcommands.
+func (a *app) buildFailed(err error) error {
+	if !a.old {
+		return err
+	}
+	return &exitError{realise.ExitStatus(err), err}
 }
 
 // printPlan prints what would be built and fetched.
