@@ -101,6 +101,11 @@ func (u *userProfile) change(f func(m *profile.Manifest) error) (before, after *
 	a.progress.stop()
 	var c *profile.Conflict
 	if errors.As(err, &c) {
+		if m, err := profile.ReadManifest(u.Path); err == nil {
+			if _, ok := m.Elements[c.A]; !ok { // it is B that can be removed
+				c.A, c.B, c.FileA, c.FileB = c.B, c.A, c.FileB, c.FileA
+			}
+		}
 		err = a.explainConflict(c)
 	}
 	if err != nil {
