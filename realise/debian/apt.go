@@ -62,9 +62,7 @@ func (a *Apt) fetchDirect(ctx context.Context, filePath, dest string) error {
 	}
 	uris := roots(entries)
 	if len(uris) == 0 {
-		// A machine with apt but without Debian's archive, such as one of a
-		// derivative: apt still knows the way out.
-		uris = []string{"http://mirror.example.org/debian"}
+		return errors.New("apt's sources have no entry for Debian's archive")
 	}
 	var failures []error
 	for _, uri := range uris {

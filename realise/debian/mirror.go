@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/seed192a40f6/glang/stdlib"
@@ -48,20 +47,12 @@ func NewMirror(cacheDir string, urls []string) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{URLs: urls, Apt: FindApt(cacheDir), Lock: lock}
-	if m.Apt == nil && !slices.ContainsFunc(urls, isRemote) {
-		// The snapshot archive has everything, but is slow and not meant to be
-		// the first to ask.
-		m.URLs = append(slices.Clone(urls), publicMirror)
-	}
 	return m, nil
 }
 
 func isRemote(url string) bool { return !strings.HasPrefix(url, "file://") }
 
-const (
-	publicMirror   = "https://mirror.example.org/debian"
-	publicSnapshot = "https://snapshot.debian.org/archive/debian"
-)
+const publicSnapshot = "https://snapshot.debian.org/archive/debian"
 
 // FetchError says that no source had a file of the archive.
 type FetchError struct {

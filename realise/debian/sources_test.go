@@ -87,7 +87,7 @@ func TestIsDebian(t *testing.T) {
 		{"deb mirror+file:/etc/apt/mirrors/list trixie main", true},
 		{"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://apt.corp/d bookworm main", true},
 		{"deb http://mirror.example.org/debian-security bookworm-security main", false},
-		{"deb http://mirror.example.org stretch/updates main", false},
+		{"deb http://security.example.org stretch/updates main", false},
 		{"deb http://mirror.example.org/debian bookworm contrib", false},
 		{"deb https://download.docker.com/linux/debian bookworm stable", false},
 		{"deb [signed-by=/usr/share/keyrings/sury.gpg] https://packages.sury.org/debian bookworm main", false},
