@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -283,11 +284,12 @@ func TestRuntimeRoots(t *testing.T) {
 }
 
 func TestAutoGC(t *testing.T) {
-	free := int64(10_000)
+	var free atomic.Int64 // the store looks at any time
+	free.Store(10_000)
 	s := open(t, func(c *Config) {
 		c.MinFree, c.MaxFree = 1000, 12_000
 		c.MinFreeCheckInterval = 1
-		c.FreeSpace = func() (int64, error) { return free, nil }
+		c.FreeSpace = func() (int64, error) { return free.Load(), nil }
 	})
 	old := must(s.AddText("old", nil, nil))(t)
 	s.temp.close()
@@ -295,7 +297,7 @@ func TestAutoGC(t *testing.T) {
 	if !must(s.IsValid(old))(t) {
 		t.Fatal("collected with space left")
 	}
-	free = 500
+	free.Store(500)
 	must(s.AddText("newer", nil, nil))(t)
 	if must(s.IsValid(old))(t) {
 		t.Error("not collected")
