@@ -42,7 +42,7 @@ func Copy(ctx context.Context, src, dst *Session, paths []storepath.Path, o Copy
 		if o.Copied != nil {
 			o.Copied(fmt.Sprintf("copying path '%s'...", src.Scheme.Print(p)))
 		}
-		if err := copyPath(src.API, dst.API, info); err != nil {
+		if err := copyPath(src.API, dst.API, info, false); err != nil {
 			return fmt.Errorf("copying path '%s': %w", src.Scheme.Print(p), err)
 		}
 	}
@@ -65,7 +65,7 @@ func checkSignatures(src *Session, info *store.PathInfo) error {
 	return nil
 }
 
-func copyPath(src, dst store.API, info *store.PathInfo) error {
+func copyPath(src, dst store.API, info *store.PathInfo, repair bool) error {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -75,7 +75,7 @@ func copyPath(src, dst store.API, info *store.PathInfo) error {
 	}()
 	c := *info
 	c.Ultimate = false
-	err := dst.AddNAR(&c, r, store.AddNAROptions{})
+	err := dst.AddNAR(&c, r, store.AddNAROptions{Repair: repair})
 	r.CloseWithError(err)
 	if derr := <-done; err == nil {
 		err = derr

@@ -130,12 +130,12 @@ func (c *cacheSubstituter) PathInfo(ctx context.Context, p storepath.Path) (*rea
 	return &realise.SubstituteInfo{References: info.References, DownloadSize: info.FileSize, NarSize: info.NarSize}, nil
 }
 
-func (c *cacheSubstituter) Substitute(ctx context.Context, dst *store.Store, p storepath.Path, progress func(done, total int64)) error {
+func (c *cacheSubstituter) Substitute(ctx context.Context, dst *store.Store, p storepath.Path, repair bool, progress func(done, total int64)) error {
 	info, err := c.info(ctx, p)
 	if err != nil {
 		return err
 	}
-	return c.c.CopyTo(ctx, dst, info, store.AddNAROptions{}, progress)
+	return c.c.CopyTo(ctx, dst, info, store.AddNAROptions{Repair: repair}, progress)
 }
 
 // storeSubstituter takes paths from another store on this machine.
@@ -154,10 +154,10 @@ func (c *storeSubstituter) PathInfo(_ context.Context, p storepath.Path) (*reali
 	return &realise.SubstituteInfo{References: info.References, NarSize: info.NarSize}, nil
 }
 
-func (c *storeSubstituter) Substitute(_ context.Context, dst *store.Store, p storepath.Path, _ func(done, total int64)) error {
+func (c *storeSubstituter) Substitute(_ context.Context, dst *store.Store, p storepath.Path, repair bool, _ func(done, total int64)) error {
 	info, err := c.from.API.PathInfo(p)
 	if err != nil {
 		return err
 	}
-	return copyPath(c.from.API, dst, info)
+	return copyPath(c.from.API, dst, info, repair)
 }

@@ -25,6 +25,7 @@ type graph struct {
 	paths  map[storepath.Path]*task // to substitute; nil: valid already
 	infos  map[storepath.Path]*found
 	skip   map[storepath.Path]bool // not to be substituted: that failed
+	sound  map[storepath.Path]bool // for a repair: whether a valid path is as it should be
 	builds []*task                 // in the order of discovery: inputs before what needs them
 	subs   []*task
 
@@ -88,6 +89,7 @@ func (r *Realiser) newGraph(mode Mode) *graph {
 		drvs: map[storepath.Path]*drvNode{}, paths: map[storepath.Path]*task{},
 		infos: map[storepath.Path]*found{}, refs: map[storepath.Path][]storepath.Path{},
 		outputs: map[storepath.Path]map[string]storepath.Path{},
+		sound:   map[storepath.Path]bool{},
 		done:    make(chan struct{}),
 		rooms:   map[int]*slotRoom{},
 	}
@@ -199,9 +201,13 @@ func (g *graph) arrange(ctx context.Context, n *drvNode, outputs []string) error
 			"      Remove it to perform a fresh build, or use --repair to rewrite missing or corrupted builds in the store.", g.r.print(n.path))
 	}
 	if n.mode == Repair && len(missing) == 0 && n.typ.HasKnownOutputPaths() {
-		return nil
+		own, err := g.repairClosure(ctx, n, outputs)
+		if !own || err != nil {
+			return err
+		}
+		return g.arrangeBuild(ctx, n)
 	}
-	if n.mode == Normal && n.typ.HasKnownOutputPaths() && (n.opts.AllowSubstitutes || g.r.opts.AlwaysAllowSubstitutes) {
+	if n.mode != Check && n.typ.HasKnownOutputPaths() && (n.opts.AllowSubstitutes || g.r.opts.AlwaysAllowSubstitutes) {
 		ok, err := g.substituteAll(ctx, n, missing)
 		if ok || err != nil {
 			return err
@@ -229,10 +235,7 @@ func (g *graph) missing(n *drvNode, outputs []string) ([]storepath.Path, error) 
 		if err != nil {
 			return nil, err
 		}
-		if ok && n.mode == Repair && g.r.contentsGood(p) != nil {
-			ok = false
-		}
-		if !ok {
+		if !ok || n.mode == Repair && g.corrupt(p) {
 			missing = append(missing, p)
 		}
 	}
@@ -308,7 +311,9 @@ func (g *graph) needPath(ctx context.Context, p storepath.Path) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	if valid {
+	sound, checked := g.sound[p]
+	repair := checked && !sound
+	if valid && !repair {
 		g.paths[p] = nil
 		return nil, nil
 	}
@@ -320,7 +325,7 @@ func (g *graph) needPath(ctx context.Context, p storepath.Path) (*task, error) {
 		return nil, &MissingPathError{p, g.r.print(p)}
 	}
 	t := &task{name: g.r.print(p), path: p, sub: f, slots: g.r.subSlots, kind: substituteTask}
-	t.run = func(ctx context.Context, _ int) error { return g.r.substitute(ctx, p, f) }
+	t.run = func(ctx context.Context, _ int) error { return g.r.substitute(ctx, p, f, repair) }
 	g.paths[p] = t
 	for _, ref := range f.info.References {
 		if ref == p {

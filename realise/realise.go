@@ -156,8 +156,9 @@ type Substituter interface {
 	// PathInfo describes a path, or fails with an error wrapping
 	// store.ErrNotValid if the substituter does not have it.
 	PathInfo(ctx context.Context, p storepath.Path) (*SubstituteInfo, error)
-	// Substitute adds the path, whose references are valid, to the store.
-	Substitute(ctx context.Context, dst *store.Store, p storepath.Path, progress func(done, total int64)) error
+	// Substitute adds the path, whose references are valid, to the store;
+	// with repair it replaces what is there.
+	Substitute(ctx context.Context, dst *store.Store, p storepath.Path, repair bool, progress func(done, total int64)) error
 }
 
 // SubstituteInfo is what planning needs to know about a path elsewhere.

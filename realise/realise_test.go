@@ -476,6 +476,54 @@ func TestCheckAndRepair(t *testing.T) {
 	}
 }
 
+// TestRepairClosure spoils what a sound output refers to.
+func TestRepairClosure(t *testing.T) {
+	b := newBench(t)
+	below := b.drv("below", []string{"write $out x"}, nil)
+	top := b.drv("top", []string{"write $out $in"}, b.uses("in", below))
+	result := b.out(top)
+	d, err := b.store.ReadDerivation(below)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := d.Outputs["out"].Path
+	spoil := func() {
+		t.Helper()
+		f := b.store.RealPath(path)
+		if err := errors.Join(os.Chmod(f, 0o644), os.WriteFile(f, []byte("bad"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(how string, err error, want string) {
+		t.Helper()
+		if got := read(t, b.store.RealPath(path)); err != nil || got != want {
+			t.Errorf("%s: %q, %v", how, got, err)
+		}
+	}
+	if !strings.Contains(read(t, result), path.String()) {
+		t.Fatalf("'%s' does not refer to '%s'", result, path)
+	}
+	spoil()
+	_, err = b.realise(realise.Normal, top)
+	check("no repair", err, "bad")
+	_, err = b.realise(realise.Repair, top)
+	check("built again", err, "x")
+	if lines := b.lines(realise.Message); len(lines) != 1 || !strings.Contains(lines[0], "found corrupted or missing path") {
+		t.Errorf("messages %q", lines)
+	}
+	// A path by itself can only be fetched.
+	spoil()
+	if _, err := realise.New(b.store, b.opts).Realise(t.Context(), []realise.Target{{Path: path}}, realise.Repair); err == nil {
+		t.Error("fetched from nowhere")
+	}
+	b.opts.Substituters = []realise.Substituter{&cache{name: "has", files: map[storepath.Path]string{path: "x"}}}
+	_, err = realise.New(b.store, b.opts).Realise(t.Context(), []realise.Target{{Path: path}}, realise.Repair)
+	check("fetched", err, "x")
+	spoil()
+	_, err = b.realise(realise.Repair, top)
+	check("fetched below", err, "x")
+}
+
 func TestCancel(t *testing.T) {
 	b := newBench(t)
 	drv := b.drv("sleeps", []string{"print started", "sleep"}, nil)

@@ -81,6 +81,13 @@ func (g *graph) realise(ctx context.Context, targets []Target) ([]Result, error)
 // target adds what a target needs to the graph.
 func (g *graph) target(ctx context.Context, t Target, res *Result) ([]*task, error) {
 	if t.Drv.IsZero() {
+		if g.mode == Repair {
+			if ok, err := g.r.store.IsValid(t.Path); err != nil {
+				return nil, err
+			} else if ok {
+				g.corrupt(t.Path)
+			}
+		}
 		step, err := g.needPath(ctx, t.Path)
 		if step == nil || err != nil {
 			return nil, err

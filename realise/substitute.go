@@ -11,10 +11,11 @@ import (
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
-// substitute fetches one path, whose references are valid.
-func (r *Realiser) substitute(ctx context.Context, p storepath.Path, f *found) error {
+// substitute fetches one path, whose references are valid; with repair, in the
+// place of what is there.
+func (r *Realiser) substitute(ctx context.Context, p storepath.Path, f *found, repair bool) error {
 	r.event(Event{Kind: SubstituteStarted, Path: p, Text: fmt.Sprintf("copying path '%s' from '%s'", r.print(p), f.from.Name()), Total: f.info.DownloadSize})
-	err := f.from.Substitute(ctx, r.store, p, func(done, total int64) {
+	err := f.from.Substitute(ctx, r.store, p, repair, func(done, total int64) {
 		r.event(Event{Kind: SubstituteBytes, Path: p, Done: done, Total: total})
 	})
 	r.event(Event{Kind: SubstituteDone, Path: p, Err: err})

@@ -38,7 +38,7 @@ func (c *cache) PathInfo(_ context.Context, p storepath.Path) (*realise.Substitu
 	return &realise.SubstituteInfo{DownloadSize: int64(len(content)), NarSize: int64(len(content))}, nil
 }
 
-func (c *cache) Substitute(_ context.Context, dst *store.Store, p storepath.Path, _ func(done, total int64)) error {
+func (c *cache) Substitute(_ context.Context, dst *store.Store, p storepath.Path, repair bool, _ func(done, total int64)) error {
 	if c.fail {
 		return errors.New("connection lost")
 	}
@@ -47,7 +47,7 @@ func (c *cache) Substitute(_ context.Context, dst *store.Store, p storepath.Path
 		return err
 	}
 	info := &store.PathInfo{Path: p, NarHash: hash.SumString(hash.SHA256, archive.String()), NarSize: int64(archive.Len())}
-	return dst.AddNAR(info, strings.NewReader(archive.String()), store.AddNAROptions{})
+	return dst.AddNAR(info, strings.NewReader(archive.String()), store.AddNAROptions{Repair: repair})
 }
 
 func TestSubstitute(t *testing.T) {

@@ -285,7 +285,13 @@ func (s *Store) Install(tmp string, p storepath.Path) error {
 		return err
 	}
 	if s.cfg.AutoOptimise {
-		if _, err := s.optimisePath(p, false); err != nil {
+		// What replaces a valid object does so because that was corrupt, and
+		// so may be the file in .links that it shared.
+		repair, err := s.IsValid(p)
+		if err != nil {
+			return err
+		}
+		if _, err := s.optimisePath(p, repair); err != nil {
 			return err
 		}
 	}
