@@ -2,6 +2,7 @@ package local
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -171,7 +172,7 @@ func (s *Session) defaultNixPath() []string {
 	}
 	var out []string
 	add := func(path, name string) {
-		if exists(path) {
+		if _, err := os.Stat(path); err == nil { // a dangling link is none
 			if name != "" {
 				path = name + "=" + path
 			}

@@ -159,7 +159,7 @@ func (f *finder) single(v *eval.Value, path string) (search bool) {
 		f.found = append(f.found, p)
 	})
 	if fail != nil {
-		if fail.Kind() == diag.Assertion && f.ignore {
+		if fail.Kind().Catchable() && f.ignore {
 			return false
 		}
 		fail.Throw()

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
-	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -86,8 +85,8 @@ func (q *envQuery) run() {
 	}
 	q.others = others
 	list := q.filterPackages(pool, q.args, false)
-	slices.SortStableFunc(list, func(a, b *local.Package) int {
-		return strings.Compare(strings.ToUpper(a.Name), strings.ToUpper(b.Name))
+	sortLikeReference(list, func(a, b *local.Package) bool {
+		return strings.ToUpper(a.Name) < strings.ToUpper(b.Name)
 	})
 	if q.status {
 		for _, p := range installed {
@@ -123,7 +122,7 @@ func (q *envQuery) guard(p *local.Package, show func()) {
 	if f == nil {
 		return
 	}
-	if f.Kind() == diag.Assertion {
+	if f.Kind().Catchable() {
 		q.app.logf(levelTalkative, "skipping derivation named '%s' which gives an assertion failure", p.Name)
 		return
 	}
