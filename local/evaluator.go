@@ -84,7 +84,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		MaxCallDepth:              int(set.Int("max-call-depth")),
 		Cores:                     runtime.GOMAXPROCS(0),
 	}
-	if set.Bool("warn-short-path-literals") && opts.Parser.ShortPaths == parser.Ignore {
+	if set.Bool("warn-short-path-literals") && !set.Overridden("lint-short-path-literals") {
 		opts.Parser.ShortPaths = parser.Warn
 	}
 	opts.Paths = NewPathAdder(s)

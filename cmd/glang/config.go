@@ -9,7 +9,7 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	return a.family(groupUtility, "config", "show settings", a.configShow())
+	return a.family(groupUtility, "config", "show settings", a.configShow(), a.configCheck())
 }
 
 func (a *app) configShow() *cobra.Command {
