@@ -37,6 +37,7 @@ type app struct {
 	gcWarned      bool
 	announced     bool
 	noBuildOutput bool   // -Q
+	errorJSON     bool   // --error-format json
 	readOnly      bool   // write nothing to the store
 	storeURI      string // --store, empty if not given
 

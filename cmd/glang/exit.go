@@ -65,6 +65,9 @@ func (a *app) finish(err error) int {
 	}
 	a.printError(err)
 	var u *local.UsageError
+	if a.errorJSON {
+		return status
+	}
 	if errors.As(err, &u) || d != nil && d.Kind == diag.Usage {
 		fmt.Fprintf(os.Stderr, "Try '%s --help' for more information.\n", a.program)
 	}
@@ -78,7 +81,11 @@ func (a *app) printError(err error) {
 	if sources == nil {
 		sources = new(ast.Sources)
 	}
-	opts := diag.PrintOptions{Color: a.color, ShowTrace: a.settings != nil && a.settings.Bool("show-trace")}
+	if a.errorJSON {
+		fmt.Fprintf(os.Stderr, "%s\n", diag.JSON(err, sources))
+		return
+	}
+	opts := diag.PrintOptions{Color: a.color, Notes: !a.asNix, ShowTrace: a.settings != nil && a.settings.Bool("show-trace")}
 	fmt.Fprintln(os.Stderr, diag.Format(err, sources, opts))
 	var b *realise.BuildError
 	if !a.asNix && errors.As(err, &b) && b.GotPath != "" {

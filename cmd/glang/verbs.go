@@ -85,6 +85,15 @@ func (a *app) runVerb(c *cobra.Command, s setup, args []string) error {
 // verbFlags are those of all subcommands but not of the old tools.
 func (a *app) verbFlags(f *flagSet) {
 	f.boolean(&a.buildLogs, "print-build-logs,L", "print the logs of builds")
+	if !a.asNix {
+		f.call("error-format", "show errors as text or as json", []string{"format"}, func(w []string) error {
+			if w[0] != "text" && w[0] != "json" {
+				return usagef("--error-format is text or json, not '%s'", w[0])
+			}
+			a.errorJSON = w[0] == "json"
+			return nil
+		})
+	}
 	f.boolean(&a.offline, "offline", "use no network").aliases = []string{"no-net"}
 	f.long["no-net"] = f.long["offline"]
 	f.call("refresh", "take nothing downloaded earlier as fresh", nil, func([]string) error { return a.settings.Set("tarball-ttl", "0") })

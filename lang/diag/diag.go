@@ -47,6 +47,13 @@ type Frame struct {
 	Always bool
 }
 
+// Note is a remark that goes beyond what the reference says; see
+// [PrintOptions.Notes].
+type Note struct {
+	Pos  ast.Pos // or NoPos
+	Text string
+}
+
 // Error is a failure of parsing, resolving or evaluating.
 type Error struct {
 	Kind    Kind
@@ -57,6 +64,8 @@ type Error struct {
 	Trace []Frame
 	// Suggestions are names that may have been meant, best first.
 	Suggestions []string
+	// Notes explain the error further.
+	Notes []Note
 	// Cause is the Go error behind this one, if there is one.
 	Cause error
 	// Status is the exit status that a command should end with; 0 means 1.

@@ -96,6 +96,12 @@ func (f *formatter) format(e *Error, opts PrintOptions) string {
 	f.b.WriteString(e.Message)
 	f.b.WriteByte('\n')
 	f.position("", e.Pos)
+	if opts.Notes {
+		for _, n := range e.Notes {
+			f.b.WriteString(ansiBlue + "note:" + ansiNormal + " " + strings.ReplaceAll(n.Text, "\n", "\n      ") + "\n")
+			f.position("  ", n.Pos)
+		}
+	}
 	if len(e.Suggestions) > 0 {
 		f.b.WriteString("Did you mean " + showSuggestions(e.Suggestions) + "?\n")
 	}

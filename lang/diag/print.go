@@ -23,6 +23,7 @@ type PrintOptions struct {
 	Level     Level
 	ShowTrace bool // the whole trace
 	Color     bool // keep terminal colours
+	Notes     bool // the error's notes, which the reference does not have
 }
 
 // Print writes an error as the reference implementation does: "error: …",
