@@ -179,7 +179,9 @@ func openDatabase(path string, mode dbMode, wal, fsync bool) (*database, error) 
 		return nil, fmt.Errorf("cannot open SQLite database '%s': %w", path, err)
 	}
 	d := &database{path: path, conn: conn}
-	if err := d.configure(mode, wal, fsync); err != nil {
+	// Switching to the WAL while another process opens the file is refused at
+	// once, whatever the timeout.
+	if err := retryBusy(nil, func() error { return d.configure(mode, wal, fsync) }); err != nil {
 		conn.Close()
 		return nil, err
 	}
