@@ -54,7 +54,7 @@ func samples() map[string]struct {
 		text.WriteByte(" \n"[rnd.IntN(2)])
 	}
 	mixed := append(append(append([]byte{}, text.Bytes()[:200_000]...), random...), text.Bytes()[100_000:400_000]...)
-	far := append(append(append([]byte{}, random...), make([]byte, 1<<20)...), random...)
+	far := append(append(append([]byte{}, random...), make([]byte, 600_000)...), random...)
 	return map[string]struct {
 		data  []byte
 		share float64
