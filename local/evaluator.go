@@ -29,6 +29,9 @@ type EvalConfig struct {
 	ReadOnly bool
 	// Pure is whether evaluation is pure, unless the settings say otherwise.
 	Pure bool
+	// Calls is told of every call, and evaluation then keeps to one goroutine;
+	// see CallHooks.
+	Calls eval.CallHook
 	// Results records what the evaluation does; nil: nobody does.
 	Results *Results
 }
@@ -86,6 +89,9 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 	}
 	if set.Bool("warn-short-path-literals") && !set.Overridden("lint-short-path-literals") {
 		opts.Parser.ShortPaths = parser.Warn
+	}
+	if cfg.Calls != nil {
+		opts.Calls, opts.Cores = cfg.Calls, 1
 	}
 	opts.Paths = NewPathAdder(s)
 	if opts.Restrict {

@@ -96,7 +96,17 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		a.evalSession = s
 		a.onClose(func() { s.Close() })
 	}
+	calls, finish, err := s.CallHooks(func(line string) { a.logf(levelInfo, "%s", line) })
+	if err != nil {
+		return nil, err
+	}
+	a.onClose(func() {
+		if err := finish(); err != nil {
+			a.warn(err.Error())
+		}
+	})
 	e, err := s.Evaluator(local.EvalConfig{
+		Calls:    calls,
 		Include:  args.include,
 		Trace:    func(line string) { a.progress.print(line) },
 		Warn:     a.evalWarning,

@@ -274,6 +274,11 @@ func (m *Machine) Call(fn *Value, pos ast.Pos, args ...*Value) Value {
 	base := m.reserve(len(args))
 	copy(m.args[base:], args)
 	m.Force(fn, pos)
+	if m.E.opts.Calls != nil {
+		x := m.hookedApply(fn, base, len(args), pos)
+		m.argTop = base
+		return x
+	}
 	x := m.apply(*fn, base, len(args), pos)
 	m.argTop = base
 	return x

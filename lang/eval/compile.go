@@ -213,7 +213,7 @@ func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
 		l.nargs += l.inner.nargs
 	} else {
 		l.body.node = n.Body
-		l.recycle = !l.isSet && !captures(n.Body)
+		l.recycle = !l.isSet && e.opts.Calls == nil && !captures(n.Body)
 	}
 	l.index = e.codes.addLambda(l)
 	return l
@@ -320,6 +320,9 @@ func (e *Evaluator) compileCall(n *ast.Call) code {
 			e.aheadOf(aheadTask{path: p.Abs})
 		}
 	}
+	if e.opts.Calls != nil {
+		return &hookedCall{callCode{fn: fn, args: args, pos: n.Start}}
+	}
 	if k, ok := fn.(*constCode); ok && k.v.Kind() == KindBuiltin && len(k.v.Builtin().Args) == len(args) {
 		return &builtinCall{b: k.v.Builtin(), args: args, pos: n.Start}
 	}
@@ -393,6 +396,13 @@ func (e *Evaluator) arith(name string, op ast.Op, l, r ast.Node, neg bool, pos a
 	v, ok := e.Global(name)
 	if !ok || v.Kind() != KindBuiltin {
 		panic("eval: the operator needs the builtin " + name)
+	}
+	if e.opts.Calls != nil {
+		call := &hookedCall{callCode{fn: &constCode{v}, args: []code{e.compileLazy(l), e.compileLazy(r)}, pos: pos}}
+		if neg {
+			return &notCode{x: call, pos: pos}
+		}
+		return call
 	}
 	return &arithCode{op: op, b: v.Builtin(), l: e.compileArg(l), r: e.compileArg(r), neg: neg, pos: pos}
 }

@@ -71,6 +71,9 @@ type Options struct {
 	Trace func(line string)
 	Warn  func(w *diag.Error)
 
+	// Calls is told of every call; nil: nobody is.
+	Calls CallHook
+
 	// MaxCallDepth bounds nested calls (0: 10,000), MaxForceDepth nested
 	// evaluation of any kind (0: 200,000).
 	MaxCallDepth, MaxForceDepth int
