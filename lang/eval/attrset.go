@@ -23,10 +23,11 @@ type shape struct {
 	names []ast.Symbol // ascending
 	pos   []ast.Pos    // of each attribute; nil: none
 	at    ast.Pos      // of the set itself
-	// shared: many sets will have this shape, so that it is worth remembering
-	// what // made of it.
-	shared bool
-	order  atomic.Pointer[[]uint32]
+	// shared: many sets have this shape, so that it is worth remembering what
+	// // made of it.
+	shared atomic.Bool
+	order  atomic.Pointer[[]uint32] // by name
+	visit  atomic.Pointer[[]uint32] // see Machine.order
 	merge  atomic.Pointer[merge]
 	noPos  atomic.Pointer[shape]
 }
@@ -202,6 +203,9 @@ func (m *Machine) order(s *shape) []uint32 {
 	if known == len(s.names)-1 {
 		return nil
 	}
+	if v := s.visit.Load(); v != nil {
+		return *v
+	}
 	out := make([]uint32, 0, len(s.names))
 	for i := range known {
 		out = append(out, uint32(i))
@@ -211,6 +215,7 @@ func (m *Machine) order(s *shape) []uint32 {
 			out = append(out, i)
 		}
 	}
+	s.visit.Store(&out)
 	return out
 }
 
@@ -333,20 +338,16 @@ func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
 			break
 		}
 	}
-	m.Charge(int64(n)*8 + 80)
-	s := &shape{at: at}
-	s.alloc(n, hasPos)
-	a := m.newAttrs(s)
-	vals := a.values()
+	p := m.plan(n, hasPos)
+	vals := m.NewList(n)
 	for i := range attrs {
-		x := &attrs[i]
-		s.names[i] = x.Name
-		vals[i] = x.Value
-		if hasPos {
-			s.pos[i] = x.Pos
-		}
+		p.names[i] = attrs[i].Name
+		vals[i] = attrs[i].Value
 	}
-	return a
+	for i := range p.pos {
+		p.pos[i] = attrs[i].Pos
+	}
+	return m.attrsWith(m.shapeOf(p, at), vals)
 }
 
 // bare is the shape of sets with the same names and no positions, made once.

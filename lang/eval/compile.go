@@ -154,7 +154,8 @@ func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos) *setCode {
 	if rec {
 		c.overrides = s.Overrides
 	}
-	c.shape = &shape{names: make([]ast.Symbol, len(s.Attrs)), pos: make([]ast.Pos, len(s.Attrs)), at: pos, shared: true}
+	c.shape = &shape{names: make([]ast.Symbol, len(s.Attrs)), pos: make([]ast.Pos, len(s.Attrs)), at: pos}
+	c.shape.shared.Store(true)
 	c.attrs = make([]code, len(s.Attrs))
 	c.outer = make([]bool, len(s.Attrs))
 	for i := range s.Attrs {

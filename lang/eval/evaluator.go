@@ -44,6 +44,7 @@ type Evaluator struct {
 
 	opts      Options
 	codes     codeTable
+	shapes    shapeTable
 	compiling sync.Mutex
 	machines  atomic.Uint32
 

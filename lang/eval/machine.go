@@ -50,7 +50,8 @@ type Machine struct {
 	fanned   bool // has helpers
 	joins    *joinCache
 	spare    [][]Attr // memory of AttrsBuilders that are done
-	buf      []byte   // memory of writers that are done
+	planned  plannedShape
+	buf      []byte // memory of writers that are done
 	parser   *parser.Parser
 	resolver *resolve.Resolver
 }

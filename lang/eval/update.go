@@ -112,7 +112,7 @@ func (m *Machine) Update(left, right *Attrs) *Attrs {
 // in a program and have met before, the merge of shapes is remembered.
 func mergeFlat(m *Machine, left, right *Attrs) *Attrs {
 	l, r := left.shape, right.shape
-	if !l.shared || !r.shared {
+	if !l.shared.Load() || !r.shared.Load() {
 		return mergeOnce(m, left, right)
 	}
 	mg := l.merge.Load()
@@ -125,8 +125,7 @@ func mergeFlat(m *Machine, left, right *Attrs) *Attrs {
 		mg = mg.complete(l)
 		l.merge.Store(mg)
 	}
-	a := mergedAttrs(m, mg.result)
-	vals := a.values()
+	vals := m.attrValues(len(mg.from))
 	for i, f := range mg.from {
 		if f >= 0 {
 			vals[i] = left.val(int(f))
@@ -134,11 +133,11 @@ func mergeFlat(m *Machine, left, right *Attrs) *Attrs {
 			vals[i] = right.val(int(^f))
 		}
 	}
-	return a
+	return m.attrsWith(mg.result, vals)
 }
 
-// complete notes where each attribute of the result comes from, and makes the
-// result's shape one that is worth remembering merges for.
+// complete notes where each attribute of the result comes from. The result's
+// shape is then one that is worth remembering merges for.
 func (mg *merge) complete(l *shape) *merge {
 	s := mg.result
 	from := make([]int32, len(s.names))
@@ -150,16 +149,24 @@ func (mg *merge) complete(l *shape) *merge {
 			from[i] = int32(j)
 		}
 	}
-	result := &shape{names: s.names, pos: s.pos, at: s.at, shared: true}
-	return &merge{right: mg.right, result: result, from: from}
+	s.shared.Store(true)
+	return &merge{right: mg.right, result: s, from: from}
 }
 
-func mergedAttrs(m *Machine, s *shape) *Attrs {
+// attrValues makes room for n values, attrsWith a set of them; m may be nil.
+func (m *Machine) attrValues(n int) []*Value {
 	if m != nil {
-		return m.newAttrs(s)
+		return m.NewList(n)
 	}
-	v := make([]unsafe.Pointer, len(s.names))
-	return &Attrs{shape: s, vals: unsafe.Pointer(unsafe.SliceData(v))}
+	return make([]*Value, n)
+}
+
+func (m *Machine) attrsWith(s *shape, vals []*Value) *Attrs {
+	p := unsafe.Pointer(unsafe.SliceData(vals))
+	if m != nil {
+		return m.attrsOver(s, p)
+	}
+	return &Attrs{shape: s, vals: p}
 }
 
 // mergeOnce merges two sets and their shapes in one go.
@@ -178,58 +185,27 @@ func mergeOnce(m *Machine, left, right *Attrs) *Attrs {
 			j++
 		}
 	}
-	if m != nil {
-		m.Charge(int64(n)*8 + 80)
-	}
-	s := &shape{}
-	s.alloc(n, l.pos != nil || r.pos != nil)
-	a := mergedAttrs(m, s)
-	if n == 0 {
-		return a
-	}
-	vals := a.values()
-	k := 0
-	put := func(src *shape, from *Attrs, i int) {
-		s.names[k] = src.names[i]
-		if s.pos != nil {
-			s.pos[k] = src.posAt(i)
-		}
-		vals[k] = from.val(i)
-		k++
-	}
+	p := m.plan(n, l.pos != nil || r.pos != nil)
+	vals := m.attrValues(n)
+	lv, rv := left.values(), right.values()
 	i, j := 0, 0
-	for i < len(l.names) && j < len(r.names) {
-		switch a, b := l.names[i], r.names[j]; {
-		case a < b:
-			put(l, left, i)
-			i++
-		case a == b:
-			i++
-			fallthrough
-		default:
-			put(r, right, j)
+	for k := range p.names {
+		if j < len(r.names) && (i == len(l.names) || l.names[i] >= r.names[j]) {
+			if i < len(l.names) && l.names[i] == r.names[j] {
+				i++
+			}
+			p.names[k], vals[k] = r.names[j], rv[j]
+			if p.pos != nil {
+				p.pos[k] = r.posAt(j)
+			}
 			j++
+			continue
 		}
+		p.names[k], vals[k] = l.names[i], lv[i]
+		if p.pos != nil {
+			p.pos[k] = l.posAt(i)
+		}
+		i++
 	}
-	for ; i < len(l.names); i++ {
-		put(l, left, i)
-	}
-	for ; j < len(r.names); j++ {
-		put(r, right, j)
-	}
-	return a
-}
-
-// alloc makes room for n names and, if wanted, positions, in one piece.
-func (s *shape) alloc(n int, pos bool) {
-	if !pos {
-		s.names = make([]ast.Symbol, n)
-		return
-	}
-	buf := make([]ast.Symbol, 2*n)
-	s.names = buf[:n:n]
-	if n > 0 {
-		// Symbols and positions are both 32 bits.
-		s.pos = unsafe.Slice((*ast.Pos)(unsafe.Pointer(&buf[n])), n)
-	}
+	return m.attrsWith(m.shapeOf(p, ast.NoPos), vals)
 }
