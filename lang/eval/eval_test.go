@@ -173,3 +173,19 @@ func TestErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestLongXML writes a text of many pieces.
+func TestLongXML(t *testing.T) {
+	m := newEvaluator(t, nil).Machine(context.Background())
+	defer m.Close()
+	got, err := run(m, `
+		let
+		  items = builtins.genList (i: i) 20000;
+		  line = i: "    <int value=\"${toString i}\" />\n";
+		  want = "<?xml version='1.0' encoding='utf-8'?>\n<expr>\n  <list>\n"
+		    + builtins.concatStringsSep "" (map line items) + "  </list>\n</expr>\n";
+		in [ (builtins.toXML items == want) (builtins.stringLength want > 500000) ]`)
+	if err != nil || got != "[ true true ]" {
+		t.Errorf("%s, %v", got, err)
+	}
+}

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"strconv"
+	"unsafe"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 )
@@ -14,16 +15,48 @@ func (m *Machine) ToXML(v *Value, pos ast.Pos, strict, location bool) (string, C
 	w.open("expr", nil)
 	w.value(v, pos)
 	w.close("expr")
-	return m.giveBuf(w.b), w.ctxs.Join(m)
+	return w.text(), w.ctxs.Join(m)
 }
 
 type xmlWriter struct {
 	m                *Machine
 	b                []byte
+	full             [][]byte // what was written before b
 	ctxs             ContextSet
 	strict, location bool
 	depth            int
 	seen             map[string]bool
+}
+
+// xmlPiece is about the length of the pieces that a text is written in:
+// growing one buffer would cost five times its length in the end.
+const xmlPiece = 64 << 10
+
+// spill begins a new piece if the current one is long enough.
+func (w *xmlWriter) spill() {
+	if len(w.b) >= xmlPiece {
+		w.m.Charge(int64(len(w.b)))
+		w.full = append(w.full, w.b)
+		w.b = make([]byte, 0, xmlPiece+xmlPiece/4)
+	}
+}
+
+// text puts the pieces together.
+func (w *xmlWriter) text() string {
+	if w.full == nil {
+		return w.m.giveBuf(w.b)
+	}
+	n := len(w.b)
+	for _, p := range w.full {
+		n += len(p)
+	}
+	w.m.Charge(int64(n))
+	b := make([]byte, 0, n)
+	for _, p := range w.full {
+		b = append(b, p...)
+	}
+	b = append(b, w.b...)
+	return unsafe.String(unsafe.SliceData(b), n)
 }
 
 // xmlAttr are attributes of an element: name, value, name, value …, by name.
@@ -86,11 +119,13 @@ func (w *xmlWriter) close(name string) {
 	w.write("</")
 	w.write(name)
 	w.write(">\n")
+	w.spill()
 }
 
 func (w *xmlWriter) empty(name string, attrs ...string) {
 	w.start(name, attrs)
 	w.write(" />\n")
+	w.spill()
 }
 
 // position gives the attributes column, line and path of a position.

@@ -25,6 +25,7 @@ import (
 	"hash"
 	"io"
 	"strings"
+	"unsafe"
 
 	"github.com/zeebo/blake3"
 )
@@ -163,7 +164,10 @@ func Sum(a Algo, b []byte) Hash {
 }
 
 // SumString hashes the bytes of s.
-func SumString(a Algo, s string) Hash { return Sum(a, []byte(s)) }
+func SumString(a Algo, s string) Hash {
+	// Sum only reads: no copy, for a text may be long.
+	return Sum(a, unsafe.Slice(unsafe.StringData(s), len(s)))
+}
 
 // Hasher hashes what is written to it.
 type Hasher struct {

@@ -45,8 +45,7 @@ func DumpTree(w io.Writer, t Tree, path string, filter Filter) error {
 	if err := d.node(path, fi.Mode(), 0); err != nil {
 		return err
 	}
-	d.e.flush()
-	return d.e.err
+	return d.e.finish()
 }
 
 // DumpFS is [Dump] of name in an [io/fs.FS]; it must be an
@@ -63,8 +62,7 @@ func DumpString(w io.Writer, contents string) error {
 	e.contentsHeader(false, int64(len(contents)))
 	e.contents(strings.NewReader(contents), int64(len(contents)), "")
 	e.str(")")
-	e.flush()
-	return e.err
+	return e.finish()
 }
 
 type dumper struct {

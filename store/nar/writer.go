@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // encoder writes the strings of an archive; its first error sticks. Short
@@ -17,8 +18,22 @@ type encoder struct {
 
 const encoderBuffer = 32 << 10
 
+// buffers are of encoders that are done: evaluation makes an archive of every
+// small file that it copies to the store.
+var buffers = sync.Pool{New: func() any { return new([encoderBuffer + 1024]byte) }}
+
 func newEncoder(w io.Writer) *encoder {
-	return &encoder{w: w, buf: make([]byte, 0, encoderBuffer+1024)}
+	return &encoder{w: w, buf: buffers.Get().(*[encoderBuffer + 1024]byte)[:0]}
+}
+
+// finish sends what is left and gives the buffer back.
+func (e *encoder) finish() error {
+	e.flush()
+	if cap(e.buf) == encoderBuffer+1024 {
+		buffers.Put((*[encoderBuffer + 1024]byte)(e.buf[:cap(e.buf)]))
+	}
+	e.buf = nil
+	return e.err
 }
 
 func (e *encoder) str(ss ...string) {
