@@ -4,7 +4,9 @@
 // the position it is about and a trace, the list of what was being done, from
 // the inside out. Message and positions stay apart until [Print] draws them:
 // it looks positions up in [ast.Sources], adds the lines around each, and
-// leaves out frames as the reference implementation does.
+// leaves out frames as the reference implementation does. What an error says
+// beyond the reference (notes, further errors of a text, frames folded to what
+// the user wrote) is there too, and shown where [PrintOptions] asks for it.
 //
 // A message may hold terminal colour sequences (package eval marks the values
 // it quotes); [Error.Error] and an uncoloured Print take them out.
@@ -45,6 +47,9 @@ type Frame struct {
 	// Always keeps the frame in a trace that is otherwise cut short
 	// (builtins.addErrorContext).
 	Always bool
+	// Forced marks a frame that goes beyond the reference's: the variable
+	// written at Pos was needed. It has no Text; see [PrintOptions.Notes].
+	Forced bool
 }
 
 // Note is a remark that goes beyond what the reference says; see
@@ -64,8 +69,12 @@ type Error struct {
 	Trace []Frame
 	// Suggestions are names that may have been meant, best first.
 	Suggestions []string
-	// Notes explain the error further.
-	Notes []Note
+	// Notes explain the error further, and Similar are suggestions that the
+	// reference does not make; see [PrintOptions.Notes].
+	Notes   []Note
+	Similar []string
+	// Also are further errors of the same text, in its order.
+	Also []*Error
 	// Cause is the Go error behind this one, if there is one.
 	Cause error
 	// Status is the exit status that a command should end with; 0 means 1.

@@ -28,15 +28,24 @@ func Format(err error, sources *ast.Sources, opts PrintOptions) string {
 	if !errors.As(err, &e) {
 		e = &Error{Message: err.Error()}
 	}
-	text := prefix(e, opts.Level) + e.Message
-	if !e.Plain {
-		f := formatter{sources: sources}
-		text = f.format(e, opts)
+	text := formatOne(e, sources, opts)
+	if opts.Notes {
+		for _, more := range e.Also {
+			text += "\n" + formatOne(more, sources, opts)
+		}
 	}
 	if opts.Color {
 		return filterANSI(text, false)
 	}
 	return filterANSI(text, true)
+}
+
+func formatOne(e *Error, sources *ast.Sources, opts PrintOptions) string {
+	if e.Plain {
+		return prefix(e, opts.Level) + e.Message
+	}
+	f := formatter{sources: sources}
+	return f.format(e, opts)
 }
 
 // FilterANSI takes terminal escape sequences out of a text, and as the
@@ -85,12 +94,18 @@ type formatter struct {
 	// count weighs what of the trace has been shown: one for a frame, one
 	// more if it has a position. Without --show-trace, frames end after 3.
 	count int
+	// texts are those that names were looked up in.
+	texts map[*ast.Source]string
 }
 
 func (f *formatter) format(e *Error, opts PrintOptions) string {
 	pre := prefix(e, opts.Level)
 	if len(e.Trace) > 0 {
-		f.trace(e.Trace, opts.ShowTrace)
+		if opts.Notes && !opts.ShowTrace {
+			f.folded(e, opts)
+		} else {
+			f.trace(e.Trace, opts)
+		}
 		f.b.WriteString("\n" + pre)
 	}
 	f.b.WriteString(e.Message)
@@ -102,8 +117,12 @@ func (f *formatter) format(e *Error, opts PrintOptions) string {
 			f.position("  ", n.Pos)
 		}
 	}
-	if len(e.Suggestions) > 0 {
-		f.b.WriteString("Did you mean " + showSuggestions(e.Suggestions) + "?\n")
+	names := e.Suggestions
+	if opts.Notes && len(names) == 0 {
+		names = e.Similar
+	}
+	if len(names) > 0 {
+		f.b.WriteString("Did you mean " + showSuggestions(names) + "?\n")
 	}
 	width := len(filterANSI(pre, true))
 	return indent(pre, strings.Repeat(" ", width), chomp(f.b.String()))
@@ -113,16 +132,19 @@ type frameKey struct{ where, text string }
 
 // trace shows frames from the outside in. A frame that was shown before is
 // held back; more than five held back in a row are only counted.
-func (f *formatter) trace(frames []Frame, all bool) {
+func (f *formatter) trace(frames []Frame, opts PrintOptions) {
 	seen := map[frameKey]bool{}
 	var skipped []Frame
 	truncate := false
 	for i := len(frames) - 1; i >= 0; i-- {
 		fr := frames[i]
+		if fr.Forced && opts.Notes {
+			fr.Text = f.forced(fr.Pos)
+		}
 		if fr.Text == "" {
 			continue
 		}
-		if !all && f.count > 3 {
+		if !opts.ShowTrace && f.count > 3 {
 			truncate = true
 		}
 		if truncate && !fr.Always {

@@ -16,6 +16,7 @@ type jsonError struct {
 	Frames      []jsonFrame `json:"frames"`
 	Notes       []jsonFrame `json:"notes"`
 	Suggestions []string    `json:"suggestions"`
+	Also        []jsonError `json:"also"`
 }
 
 // jsonSpan is a place. Lines and columns count from 1, columns in bytes; the
@@ -27,6 +28,7 @@ type jsonSpan struct {
 	EndLine   int    `json:"endLine,omitempty"`
 	EndColumn int    `json:"endColumn,omitempty"`
 	Excerpt   string `json:"excerpt,omitempty"` // the line
+	Library   bool   `json:"library,omitempty"` // in a file that the user did not write
 }
 
 type jsonFrame struct {
@@ -38,36 +40,69 @@ type jsonFrame struct {
 //
 //	{"kind": "undefined-variable", "message": "…",
 //	 "spans": [{"file": "/a.nix", "line": 1, "column": 2, "endLine": 1, "endColumn": 5, "excerpt": "…"}],
-//	 "frames": [{"message": "while …", "span": {…}}], "notes": […], "suggestions": ["…"]}
+//	 "frames": [{"message": "while …", "span": {…}}], "notes": […], "suggestions": ["…"], "also": [{…}]}
 //
-// Frames are all that there are, outermost first. Lists are there even if
-// empty. An error that is no [*Error] has the kind "other" and its text.
-func JSON(err error, sources *ast.Sources) []byte {
-	out := jsonError{Kind: "other", Spans: []jsonSpan{}, Frames: []jsonFrame{}, Notes: []jsonFrame{}, Suggestions: []string{}}
+// Frames are all that there are, outermost first; those in files that
+// opts.Library knows have "library": true in their span. Suggestions hold both
+// the reference's and others, also further errors of the same text. Lists are
+// there even if empty. An error that is no [*Error] has the kind "other" and
+// its text.
+func JSON(err error, sources *ast.Sources, opts PrintOptions) []byte {
+	var out jsonError
 	var e *Error
 	if errors.As(err, &e) {
-		out.Kind = e.Kind.String()
-		out.Message = FilterANSI(e.Message)
-		if s := jsonPlace(sources, e.Pos); s != nil {
-			out.Spans = append(out.Spans, *s)
-		}
-		for i := len(e.Trace) - 1; i >= 0; i-- {
-			if fr := e.Trace[i]; fr.Text != "" {
-				out.Frames = append(out.Frames, jsonFrame{FilterANSI(fr.Text), jsonPlace(sources, fr.Pos)})
-			}
-		}
-		for _, n := range e.Notes {
-			out.Notes = append(out.Notes, jsonFrame{FilterANSI(n.Text), jsonPlace(sources, n.Pos)})
-		}
-		out.Suggestions = append(out.Suggestions, e.Suggestions...)
+		w := jsonWriter{formatter{sources: sources}, opts}
+		out = w.error(e)
 	} else {
-		out.Message = FilterANSI(err.Error())
+		out = newJSONError("other", err.Error())
 	}
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(out) // strings and numbers alone: cannot fail
 	return []byte(strings.TrimSuffix(b.String(), "\n"))
+}
+
+func newJSONError(kind, message string) jsonError {
+	return jsonError{Kind: kind, Message: FilterANSI(message), Spans: []jsonSpan{}, Frames: []jsonFrame{},
+		Notes: []jsonFrame{}, Suggestions: []string{}, Also: []jsonError{}}
+}
+
+type jsonWriter struct {
+	formatter
+	opts PrintOptions
+}
+
+func (w *jsonWriter) error(e *Error) jsonError {
+	out := newJSONError(e.Kind.String(), e.Message)
+	if s := w.place(e.Pos); s != nil {
+		out.Spans = append(out.Spans, *s)
+	}
+	for i := len(e.Trace) - 1; i >= 0; i-- {
+		fr := e.Trace[i]
+		if fr.Forced {
+			fr.Text = w.forced(fr.Pos)
+		}
+		if fr.Text != "" {
+			out.Frames = append(out.Frames, jsonFrame{FilterANSI(fr.Text), w.place(fr.Pos)})
+		}
+	}
+	for _, n := range e.Notes {
+		out.Notes = append(out.Notes, jsonFrame{FilterANSI(n.Text), w.place(n.Pos)})
+	}
+	out.Suggestions = append(append(out.Suggestions, e.Suggestions...), e.Similar...)
+	for _, more := range e.Also {
+		out.Also = append(out.Also, w.error(more))
+	}
+	return out
+}
+
+func (w *jsonWriter) place(pos ast.Pos) *jsonSpan {
+	s := jsonPlace(w.sources, pos)
+	if s != nil {
+		s.Library = w.opts.library(w.sources.Of(pos))
+	}
+	return s
 }
 
 func jsonPlace(sources *ast.Sources, pos ast.Pos) *jsonSpan {

@@ -23,7 +23,16 @@ type PrintOptions struct {
 	Level     Level
 	ShowTrace bool // the whole trace
 	Color     bool // keep terminal colours
-	Notes     bool // the error's notes, which the reference does not have
+	// Notes shows what the reference does not have: the error's notes, further
+	// errors of the text, and, without ShowTrace, the trace folded to frames in
+	// files that are not Library.
+	Notes bool
+	// Library tells files that the user did not write by their path; nil: none.
+	Library func(path string) bool
+}
+
+func (o *PrintOptions) library(src *ast.Source) bool {
+	return o.Library != nil && src.Origin == ast.FromFile && o.Library(src.Path)
 }
 
 // Print writes an error as the reference implementation does: "error: …",

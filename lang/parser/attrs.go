@@ -115,7 +115,7 @@ func (p *Parser) parseLet(start int) ast.Node {
 	p.expect(tIn)
 	body, _ := p.parseExpr()
 	if len(set.Dynamic) > 0 {
-		p.throw(&diag.Error{Kind: diag.Syntax, Pos: p.at(start), Message: "dynamic attributes not allowed in let"})
+		p.reject(&diag.Error{Kind: diag.Syntax, Pos: p.at(start), Message: "dynamic attributes not allowed in let"})
 	}
 	return &ast.Let{At: ast.At{Start: p.at(start)}, Set: set, Bindings: bindings, Body: body}
 }
@@ -191,6 +191,7 @@ func (p *Parser) addAttr(t *target, path []ast.AttrName, value ast.Node, pos ast
 			set, ok := unparen(a.Value).(*ast.Attrs)
 			if !ok {
 				p.duplicate(p.showPath(path[:i+1]), pos, a.At)
+				return
 			}
 			nested = set
 		} else {
@@ -221,6 +222,7 @@ func (p *Parser) addNamed(t *target, path []ast.AttrName, def ast.Attr) {
 	add, ok2 := unparen(def.Value).(*ast.Attrs)
 	if !ok1 || !ok2 {
 		p.duplicate(p.showPath(path), def.At, old.At)
+		return
 	}
 	// Whether the set that comes second is recursive does not count.
 	sortAttrs(add.Set.Attrs)
@@ -265,7 +267,7 @@ func unparen(n ast.Node) ast.Node {
 }
 
 func (p *Parser) duplicate(name string, pos, before ast.Pos) {
-	p.throw(&diag.Error{Kind: diag.Syntax, Pos: pos, Message: "attribute '" + diag.Quote(name) +
+	p.reject(&diag.Error{Kind: diag.Syntax, Pos: pos, Message: "attribute '" + diag.Quote(name) +
 		"' already defined at " + diag.Quote(diag.ShowPos(p.sources, before))})
 }
 
@@ -289,7 +291,8 @@ names:
 		case tID, tOrKw, tQuote, tDollarCurly:
 			name := p.parseAttrName()
 			if name.Expr != nil {
-				p.throw(&diag.Error{Kind: diag.Syntax, Pos: name.Start, Message: "dynamic attributes not allowed in inherit"})
+				p.reject(&diag.Error{Kind: diag.Syntax, Pos: name.Start, Message: "dynamic attributes not allowed in inherit"})
+				continue
 			}
 			p.names = append(p.names, name)
 		case tSemicolon:
@@ -306,6 +309,7 @@ names:
 	for _, name := range p.names[mark:] {
 		if old := p.find(t, name.Sym); old != nil {
 			p.duplicate(p.showSymbol(name.Sym), name.Start, old.At)
+			continue
 		}
 		v := take(&p.alloc.vars)
 		a := ast.Attr{Name: name.Sym, At: name.Start, Value: v, Kind: ast.AttrInherited}

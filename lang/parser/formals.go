@@ -56,7 +56,7 @@ func (p *Parser) checkFormals(f *ast.Formals, start int, arg ast.Symbol) {
 	}
 	slices.SortStableFunc(f.Sorted, func(a, b int) int { return int(f.List[a].Name) - int(f.List[b].Name) })
 	duplicate := func(name ast.Symbol, pos ast.Pos) {
-		p.throw(&diag.Error{Kind: diag.Syntax, Pos: pos,
+		p.reject(&diag.Error{Kind: diag.Syntax, Pos: pos,
 			Message: "duplicate formal function argument '" + diag.Quote(p.showSymbol(name)) + "'"})
 	}
 	hasArg := false

@@ -51,6 +51,9 @@ type Options struct {
 	// Keep makes the parser keep what evaluation does not need: comments,
 	// parentheses and bindings as written.
 	Keep bool
+	// AllErrors makes the parser go on after an error: the first one, which is
+	// the same without, has the others in its Also.
+	AllErrors bool
 }
 
 const defaultMaxDepth = 200_000
@@ -82,6 +85,7 @@ type Parser struct {
 	depth    int
 	bindings bool // parse the bindings of a REPL
 	failure  *diag.Error
+	soft     []*diag.Error // errors that parsing went on after
 
 	syms  knownSymbols
 	alloc allocator
@@ -151,14 +155,14 @@ func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bo
 	}
 	// The tree copies what it keeps, so the text is not held on to.
 	p.scanner.reset(view(text), src.Base)
-	p.paths, p.bindings, p.depth, p.failure = base, bindings, 0, nil
+	p.paths, p.bindings, p.depth, p.failure, p.soft = base, bindings, 0, nil, nil
 	p.sets.reset()
 	defer p.forget()
 	p.window.fill(&p.scanner)
 	p.lexer.LoadCheckpoint(lexer.Checkpoint{})
 	root, err := p.grammar.ParseFromLexer(p.lexer)
-	if p.failure != nil {
-		return nil, p.failure
+	if p.failure != nil || len(p.soft) > 0 {
+		return nil, p.allFailures()
 	}
 	if err != nil {
 		return nil, &diag.Error{Kind: diag.Syntax, Message: err.Error(), Cause: err}
@@ -209,6 +213,33 @@ func (p *Parser) production(pl *lexer.PeekingLexer) (node ast.Node, err error) {
 	p.window.finish()
 	pl.LoadCheckpoint(lexer.Checkpoint{})
 	return node, nil
+}
+
+// allFailures are the errors of a parse in one: the first one, and with
+// [Options.AllErrors] those that follow.
+func (p *Parser) allFailures() *diag.Error {
+	all := p.soft
+	if p.failure != nil {
+		all = append(all, p.failure)
+		if p.opts.AllErrors && p.failure.Kind == diag.Syntax {
+			all = append(all, p.allErrors(p.failure)...)
+		}
+	}
+	if len(all) > 1 {
+		all[0].Also = all[1:]
+	}
+	return all[0]
+}
+
+// reject notes an error that is none of the grammar's. It ends the parse too,
+// unless all errors are asked for.
+func (p *Parser) reject(err *diag.Error) {
+	if !p.opts.AllErrors {
+		p.throw(err)
+	}
+	if len(p.soft) < maxErrors {
+		p.soft = append(p.soft, err)
+	}
 }
 
 // throw ends the parse with an error.

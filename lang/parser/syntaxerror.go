@@ -57,16 +57,21 @@ func recognise(text string, symbols *ast.Symbols, pipes, bindings bool) (*proble
 		if ok {
 			continue
 		}
-		var b strings.Builder
-		b.WriteString("syntax error, unexpected " + tokenNames[n])
-		for i, e := range r.expected() {
-			if i == 0 {
-				b.WriteString(", expecting ")
-			} else {
-				b.WriteString(" or ")
-			}
-			b.WriteString(tokenNames[e])
-		}
-		return &problem{t.Pos.Offset, b.String()}, nil
+		return &problem{t.Pos.Offset, r.unexpected(n)}, nil
 	}
+}
+
+// unexpected says that a token cannot follow, and what could.
+func (r *recogniser) unexpected(t int) string {
+	var b strings.Builder
+	b.WriteString("syntax error, unexpected " + tokenNames[t])
+	for i, e := range r.expected() {
+		if i == 0 {
+			b.WriteString(", expecting ")
+		} else {
+			b.WriteString(" or ")
+		}
+		b.WriteString(tokenNames[e])
+	}
+	return b.String()
 }

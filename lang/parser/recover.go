@@ -1,0 +1,174 @@
+package parser
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// With [Options.AllErrors] a text that is no expression is read to its end. At
+// an error tokens are skipped up to one that ends something (a semicolon, a
+// closing bracket, "in"), and the automaton goes on as if there had been an
+// expression before it, in the innermost place where such a token may follow.
+
+const (
+	maxErrors = 20
+	// settled is how many tokens must fit, after the one that the automaton
+	// went on with, until the next error is believed: before that it is mostly
+	// the first one's doing.
+	settled    = 2
+	maxRestart = 200
+)
+
+// recovery reads a text with all its errors.
+type recovery struct {
+	s        scanner
+	r        *recogniser
+	base     ast.Pos
+	found    []*diag.Error
+	quiet    int // tokens until errors are reported again
+	restarts int
+}
+
+// allErrors are the errors of syntax after the first one, which p has found.
+func (p *Parser) allErrors(first *diag.Error) []*diag.Error {
+	v := recovery{r: lalr().start(), base: p.base}
+	v.s.symbols, v.s.pipes = p.symbols, p.pipes
+	v.s.reset(p.text, p.base)
+	if p.bindings {
+		v.r.token(int(tReplBindings))
+	}
+	v.run()
+	return slices.DeleteFunc(v.found, func(e *diag.Error) bool { return e.Pos <= first.Pos })
+}
+
+func (v *recovery) run() {
+	for len(v.found) < maxErrors && v.restarts < maxRestart {
+		t := v.next()
+		ok, done := false, false
+		if t.Type != tError {
+			ok, done = v.r.token(number(t.Type))
+		}
+		switch {
+		case done:
+			return
+		case ok:
+			v.quiet = max(0, v.quiet-1)
+			continue
+		case t.Type != tError:
+			v.report(&diag.Error{Kind: diag.Syntax, Pos: v.base + ast.Pos(t.Pos.Offset), Message: v.r.unexpected(number(t.Type))})
+		}
+		v.restarts++
+		if !v.restart(t) {
+			return
+		}
+		v.quiet = settled
+	}
+}
+
+func (v *recovery) report(e *diag.Error) {
+	if v.quiet == 0 {
+		v.found = append(v.found, e)
+	}
+}
+
+// next scans a token. Where the scanner gives up, it is set right again behind
+// what it did not like.
+func (v *recovery) next() lexer.Token {
+	var t lexer.Token
+	mode, modes, start := v.s.mode, slices.Clone(v.s.modes), v.s.pos
+	v.s.token(&t)
+	if t.Type == tError {
+		v.report(v.s.err)
+		v.s.mode, v.s.modes = mode, modes
+		v.s.pos = max(start, t.Pos.Offset) + 1
+		for v.s.pos < len(v.s.text) && class[v.s.text[v.s.pos]]&cDigit != 0 {
+			v.s.pos++
+		}
+		if start >= len(v.s.text) {
+			t = lexer.Token{Type: tEOF, Pos: t.Pos}
+		}
+		v.s.pos = min(v.s.pos, len(v.s.text))
+	}
+	return t
+}
+
+// restart finds a token from t on with which the automaton can go on; false at
+// the end of the text.
+func (v *recovery) restart(t lexer.Token) bool {
+	depth := 0
+	for ; ; t = v.next() {
+		switch t.Type {
+		case tEOF:
+			return false
+		case tLParen, tLBrace, tLBracket, tDollarCurly, tIndOpen:
+			depth++
+			continue
+		case tQuote:
+			if v.s.mode == modeString {
+				depth++
+			} else {
+				depth--
+			}
+			continue
+		case tLet:
+			depth++ // until its in
+			continue
+		case tRParen, tRBrace, tRBracket, tIndClose, tIn:
+			if depth > 0 {
+				depth--
+				continue
+			}
+		case tSemicolon:
+			if depth > 0 {
+				continue
+			}
+		default:
+			continue
+		}
+		depth = 0
+		if v.r.resume(number(t.Type)) {
+			return true
+		}
+	}
+}
+
+// resume cuts the stack back to where token t may follow an expression, or
+// may stand itself, or, if it is a semicolon, to where the next binding may begin.
+func (r *recogniser) resume(t int) bool {
+	expr, path := r.a.g.named("expr"), r.a.g.named("attrpath")
+	for k := len(r.stack); k > 0; k-- {
+		top := r.a.states[r.stack[k-1]]
+		if to, ok := top.next[expr]; ok {
+			trial := recogniser{r.a, append(slices.Clone(r.stack[:k]), uint16(to))}
+			if ok, _ := trial.token(t); ok {
+				r.stack = trial.stack
+				return true
+			}
+		}
+		trial := recogniser{r.a, slices.Clone(r.stack[:k])}
+		if ok, _ := trial.token(t); ok {
+			r.stack = trial.stack
+			return true
+		}
+		if _, ok := top.next[path]; ok && t == int(tSemicolon) {
+			r.stack = r.stack[:k]
+			return true
+		}
+	}
+	return false
+}
+
+// named is the number of a nonterminal.
+func (g *grammar) named(name string) int {
+	for line, text := range strings.Split(strings.TrimSpace(grammarText), "\n") {
+		if strings.HasPrefix(text, name+":") {
+			return g.rules[line+1].left
+		}
+	}
+	panic("parser: no such nonterminal: " + name)
+}

@@ -1,0 +1,91 @@
+package parser
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed192a40f6/glang/internal/golden"
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
+)
+
+// allErrorsOf lists what is wrong with a text, one error a line.
+func allErrorsOf(t *testing.T, text string) []string {
+	t.Helper()
+	var sources ast.Sources
+	p := New(new(ast.Symbols), &sources, Options{AllErrors: true})
+	src := &ast.Source{Path: "/f", Text: func() ([]byte, error) { return []byte(text), nil }}
+	_, err := p.Parse(src, []byte(text), BasePaths{Dir: "/"})
+	var e *diag.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	var out []string
+	for _, e := range append([]*diag.Error{e}, e.Also...) {
+		loc, _ := sources.Locate(e.Pos)
+		out = append(out, fmt.Sprintf("%d:%d %s", loc.Line, loc.Column, e.Error()))
+	}
+	return out
+}
+
+// Each text of testdata/errors.txt has its errors in errors.exp.
+func TestAllErrors(t *testing.T) {
+	all, err := os.ReadFile("testdata/errors.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, text := range strings.Split(string(all), "----\n") {
+		out.WriteString(strings.Join(allErrorsOf(t, text), "\n") + "\n----\n")
+	}
+	golden.Check(t, "testdata/errors.exp", []byte(out.String()))
+}
+
+// The first error is the same whether all are asked for or not, and those that
+// follow it come in order.
+func TestAllErrorsFirst(t *testing.T) {
+	for name, file := range golden.Inputs(t, "../../tests/golden/parse-fail-*.expr") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(name, "parse-fail-undefined") {
+			continue // package resolve finds that
+		}
+		first := func(all bool) (e *diag.Error) {
+			p, _ := newParser(Options{AllErrors: all})
+			if _, err := p.parseText(string(text)); !errors.As(err, &e) {
+				t.Fatalf("%s: no error", name)
+			}
+			return e
+		}
+		one, all := first(false), first(true)
+		if one.Also != nil {
+			t.Errorf("%s: further errors that nobody asked for", name)
+		}
+		if d := cmp.Diff([]any{one.Pos, one.Message}, []any{all.Pos, all.Message}); d != "" {
+			t.Errorf("%s: another first error (-one +all):\n%s", name, d)
+		}
+		if n := len(allErrorsOf(t, string(text))); n > maxErrors+1 {
+			t.Errorf("%s: %d errors", name, n)
+		}
+	}
+}
+
+func FuzzAllErrors(f *testing.F) {
+	for _, s := range []string{"{ a = ; b = [ 1; }", "let a = 1 in \"${", "''${ ) } '' ]", "{ a, a, }: { x = 1; x.y = 2 }"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		errs := allErrorsOf(t, text)
+		p, _ := newParser(Options{})
+		if _, err := p.parseText(text); (err != nil) != (len(errs) > 0) {
+			t.Errorf("%q: %v, but all errors are %q", text, err, errs)
+		}
+	})
+}
