@@ -32,6 +32,8 @@ type EvalConfig struct {
 	// Calls is told of every call, and evaluation then keeps to one goroutine;
 	// see CallHooks.
 	Calls eval.CallHook
+	// Notes makes errors say more than the reference's; see [eval.Options].
+	Notes bool
 	// Results records what the evaluation does; nil: nobody does.
 	Results *Results
 }
@@ -81,6 +83,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		TraceVerbose:              set.Bool("trace-verbose"),
 		AbortOnWarn:               set.Bool("abort-on-warn") || truth(s.Env.Get("NIX_ABORT_ON_WARN")),
 		ShowTrace:                 set.Bool("show-trace"),
+		Notes:                     cfg.Notes,
 		Getenv:                    s.Env.Get,
 		Trace:                     cfg.Trace,
 		Warn:                      cfg.Warn,

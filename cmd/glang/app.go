@@ -50,7 +50,8 @@ type app struct {
 	cancel context.CancelFunc
 	caught atomic.Bool // a signal arrived
 
-	sources     *ast.Sources // of the evaluator, for messages
+	sources     *ast.Sources           // of the evaluator, for messages
+	library     func(path string) bool // files that the user did not write
 	session     *local.Session
 	results     *local.Results // records the evaluation that runs; or nil
 	evalSession *local.Session // of --eval-store, or nil

@@ -114,12 +114,14 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		Fetcher:  a.evalFetcher(s),
 		ReadOnly: a.readOnly,
 		Pure:     pure,
+		Notes:    !a.asNix,
 		Results:  a.results,
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.sources = e.Sources
+	a.sources, a.library = e.Sources, e.IsLibrary
+	e.Own(a.env.Cwd)
 	x := &evaluation{Machine: e.Machine(a.context()), app: a, args: args}
 	a.onClose(x.Close)
 	if x.auto, err = x.autoArgs(); err != nil {
@@ -210,6 +212,7 @@ func (x *evaluation) parseFile(name string) (node ast.Node, err error) {
 		if err != nil {
 			x.FailErr(ast.NoPos, err)
 		}
+		x.E.Own(filepath.Dir(file))
 		node = x.ParseFile(file)
 	})
 	return node, err

@@ -81,11 +81,11 @@ func (a *app) printError(err error) {
 	if sources == nil {
 		sources = new(ast.Sources)
 	}
+	opts := diag.PrintOptions{Color: a.color, Notes: !a.asNix, ShowTrace: a.settings != nil && a.settings.Bool("show-trace"), Library: a.library}
 	if a.errorJSON {
-		fmt.Fprintf(os.Stderr, "%s\n", diag.JSON(err, sources))
+		fmt.Fprintf(os.Stderr, "%s\n", diag.JSON(err, sources, opts))
 		return
 	}
-	opts := diag.PrintOptions{Color: a.color, Notes: !a.asNix, ShowTrace: a.settings != nil && a.settings.Bool("show-trace")}
 	fmt.Fprintln(os.Stderr, diag.Format(err, sources, opts))
 	var b *realise.BuildError
 	if !a.asNix && errors.As(err, &b) && b.GotPath != "" {

@@ -157,7 +157,7 @@ func (r *repl) printError(err error) {
 		err = errors.New("interrupted by the user")
 	}
 	r.a.progress.stop()
-	fmt.Fprintln(os.Stderr, diag.Format(err, r.x.E.Sources, diag.PrintOptions{Color: r.a.color, ShowTrace: r.showTrace}))
+	fmt.Fprintln(os.Stderr, diag.Format(err, r.x.E.Sources, diag.PrintOptions{Color: r.a.color, ShowTrace: r.showTrace, Notes: !r.a.asNix, Library: r.a.library}))
 }
 
 // notice prints what is not a result.

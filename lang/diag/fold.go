@@ -110,7 +110,7 @@ func (f *formatter) left(h hidden) {
 // forced words the frame of a variable that was needed, by the name at its position.
 func (f *formatter) forced(pos ast.Pos) string {
 	if name := f.nameAt(pos); name != "" {
-		return "while evaluating the variable '" + Quote(name) + "'"
+		return "while evaluating '" + Quote(name) + "'"
 	}
 	return ""
 }

@@ -1,6 +1,9 @@
 package diag
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // BestMatches picks from names those that may have been meant by query: at
 // most five, at an edit distance of at most two, nearest first, then by name.
@@ -34,6 +37,13 @@ func BestMatches(names []string, query string) []string {
 		}
 	}
 	return out
+}
+
+// Similar is BestMatches for suggestions that the reference does not make:
+// shorter names must be more alike.
+func Similar(names []string, query string) []string {
+	found := BestMatches(names, query)
+	return slices.DeleteFunc(found, func(n string) bool { return levenshtein(query, n) > (len(query)+1)/3 })
 }
 
 func levenshtein(a, b string) int {

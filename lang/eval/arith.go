@@ -109,7 +109,7 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		case KindFloat:
 			return Float(float64(l.n) + r.Float())
 		}
-		m.Fail(diag.Eval, m.E.openingParen(c.rpos), "cannot add %s to an integer", m.typeOf(r))
+		m.cannotAdd(r, c.rpos, "an integer")
 	case KindFloat:
 		r := c.r.eval(m, f)
 		switch Kind(r.kind) {
@@ -118,7 +118,7 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		case KindFloat:
 			return Float(l.Float() + r.Float())
 		}
-		m.Fail(diag.Eval, m.E.openingParen(c.rpos), "cannot add %s to a float", m.typeOf(r))
+		m.cannotAdd(r, c.rpos, "a float")
 	case KindString:
 		r := c.r.eval(m, f)
 		if Kind(r.kind) == KindString {
@@ -136,6 +136,11 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		return m.pathOf(s+t, ctx, c.pos)
 	}
 	return m.concat(String(s, ctx), String(t, 0))
+}
+
+func (m *Machine) cannotAdd(x Value, pos ast.Pos, to string) {
+	v := m.NewValue(x)
+	m.Errorf(diag.Eval, m.E.openingParen(pos), "cannot add %s to "+to, m.showType(v)).about(v).Throw()
 }
 
 const segment = "while evaluating a path segment"

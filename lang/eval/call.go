@@ -351,8 +351,9 @@ func (m *Machine) apply(fn Value, base, n int, pos ast.Pos) Value {
 }
 
 func (m *Machine) notFunction(x Value, pos ast.Pos) {
-	m.Fail(diag.Type, pos, "attempt to call something which is not a function but %s: %s",
-		m.showType(&x), Plain(m.errorValue(&x)))
+	v := m.NewValue(x)
+	m.Errorf(diag.Type, pos, "attempt to call something which is not a function but %s: %s",
+		m.showType(v), Plain(m.errorValue(v))).about(v).Throw()
 }
 
 func (m *Machine) partial(b *Builtin, have []*Value, base, n int) Value {

@@ -91,7 +91,9 @@ func (d *deferred) compile(e *Evaluator) {
 	defer e.compiling.Unlock()
 	if !d.ready.Load() {
 		d.code = e.compile(d.node)
-		d.node = nil
+		if !e.opts.Notes {
+			d.node = nil
+		}
 		d.ready.Store(true)
 	}
 }
@@ -210,17 +212,33 @@ type withCode struct {
 
 func (c *withCode) lookup(m *Machine, f *frame) *Value {
 	f = f.ancestor(c.level)
+	start := f
 	for w := c.with; ; {
 		scope := m.ForceAttrs(f.get(0), w.Start, "while evaluating the first subexpression of a with expression")
 		if v, ok := scope.Get(c.name); ok {
 			return v
 		}
 		if w.Parent == nil {
-			m.Fail(diag.Undefined, c.pos, "undefined variable '%s'", m.E.Symbols.Name(c.name))
+			m.undefined(c, start)
 		}
 		f = f.ancestor(w.Up)
 		w = w.Parent
 	}
+}
+
+// undefined throws the error of a variable that no with brings.
+func (m *Machine) undefined(c *withCode, f *frame) {
+	name := m.E.Symbols.Name(c.name)
+	m.Errorf(diag.Undefined, c.pos, "undefined variable '%s'", name).explain(func(e *diag.Error) {
+		var names []string
+		for w := c.with; w != nil; w = w.Parent {
+			for n := range f.get(0).Attrs().All() {
+				names = append(names, m.E.Symbols.Name(n))
+			}
+			f = f.ancestor(w.Up)
+		}
+		e.Similar = diag.Similar(names, name)
+	}).Throw()
 }
 
 func (c *withCode) eval(m *Machine, f *frame) Value {
@@ -244,6 +262,7 @@ func (c *withCode) delay(m *Machine, f *frame) *Value {
 type listCode struct {
 	eager
 	elems []code
+	pos   ast.Pos
 }
 
 func (c *listCode) eval(m *Machine, f *frame) Value {
@@ -251,7 +270,7 @@ func (c *listCode) eval(m *Machine, f *frame) Value {
 	for i, e := range c.elems {
 		l[i] = e.delay(m, f)
 	}
-	return List(l)
+	return List(l).at(c.pos)
 }
 
 type ifCode struct {
@@ -303,6 +322,7 @@ type assertCode struct {
 	eager
 	cond, body code
 	eqL, eqR   code // operands, if the condition is an ==
+	posL, posR ast.Pos
 	pos        ast.Pos
 	node       *ast.Assert
 	e          *Evaluator
@@ -314,9 +334,13 @@ func (c *assertCode) eval(m *Machine, f *frame) Value {
 	if !m.evalBool(c.cond, f, c.pos, "in the condition of the assert statement") {
 		if c.eqL != nil {
 			m.push(shadowAssert, unsafe.Pointer(c), c.pos)
-			l := m.NewValue(c.eqL.eval(m, f))
-			m.assertEqual(l, m.NewValue(c.eqR.eval(m, f)), ast.NoPos, "in an equality assertion")
-			m.sp--
+			l, r := m.NewValue(c.eqL.eval(m, f)), m.NewValue(c.eqR.eval(m, f))
+			m.push(shadowOperand, unsafe.Pointer(r), c.posR)
+			m.stack[m.sp-1].n = 1
+			m.push(shadowOperand, unsafe.Pointer(l), c.posL)
+			m.stack[m.sp-1].n = 0
+			m.assertEqual(l, r, ast.NoPos, "in an equality assertion")
+			m.sp -= 3
 		}
 		m.Fail(diag.Assertion, c.pos, "assertion '%s' failed", c.text())
 	}

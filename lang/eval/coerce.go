@@ -74,14 +74,16 @@ func TypeName(k Kind) string {
 
 // wrongType is the error "expected X but found Y: value".
 func (m *Machine) wrongType(v *Value, want string, pos ast.Pos) *Failure {
-	return m.Errorf(diag.Type, pos, "expected %s but found %s: %s", Plain(want), m.showType(v), Plain(m.errorValue(v)))
+	return m.Errorf(diag.Type, pos, "expected %s but found %s: %s", Plain(want), m.showType(v), Plain(m.errorValue(v))).about(v)
 }
 
 // failType throws wrongType for a value that is not on the heap. Inlined, it
 // would put its caller's there.
 //
 //go:noinline
-func (m *Machine) failType(x Value, want string, pos ast.Pos) { m.wrongType(&x, want, pos).Throw() }
+func (m *Machine) failType(x Value, want string, pos ast.Pos) {
+	m.wrongType(m.NewValue(x), want, pos).Throw()
+}
 
 // forceTraced forces v under a frame.
 func (m *Machine) forceTraced(v *Value, pos ast.Pos, what string) {
@@ -290,7 +292,7 @@ func (m *Machine) CoerceToStringDeep(v *Value, pos ast.Pos, what string, opts Co
 }
 
 func (m *Machine) cannotCoerce(v *Value, pos ast.Pos, what string) {
-	m.Errorf(diag.Type, ast.NoPos, "cannot coerce %s to a string: %s", m.showType(v), Plain(m.errorValue(v))).WithTrace(pos, what).Throw()
+	m.Errorf(diag.Type, ast.NoPos, "cannot coerce %s to a string: %s", m.showType(v), Plain(m.errorValue(v))).about(v).WithTrace(pos, what).Throw()
 }
 
 // tryToString calls the __toString of a set that has one.

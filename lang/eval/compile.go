@@ -12,13 +12,13 @@ func printNode(n ast.Node, symbols *ast.Symbols) string { return parser.Print(n,
 func (e *Evaluator) compile(n ast.Node) code {
 	switch n := n.(type) {
 	case *ast.Int:
-		return newConst(Int(n.Value))
+		return newConst(Int(n.Value).at(n.Start))
 	case *ast.Float:
-		return newConst(Float(n.Value))
+		return newConst(Float(n.Value).at(n.Start))
 	case *ast.Str:
 		return newConst(String(n.Value, 0))
 	case *ast.Path:
-		return newConst(PathValue(n.Abs))
+		return newConst(PathValue(n.Abs).at(n.Start))
 	case *ast.Interp:
 		return e.compileInterp(n.Parts, n.PartPos, n.Start, false)
 	case *ast.PathInterp:
@@ -35,9 +35,9 @@ func (e *Evaluator) compile(n ast.Node) code {
 		return e.compileSet(n.Set, n.Rec, n.Start)
 	case *ast.List:
 		if len(n.Elems) == 0 {
-			return newConst(List(nil))
+			return newConst(List(nil).at(n.Start))
 		}
-		return &listCode{elems: e.compileAllLazy(n.Elems)}
+		return &listCode{elems: e.compileAllLazy(n.Elems), pos: n.Start}
 	case *ast.Lambda:
 		return e.compileLambda(n, 0)
 	case *ast.Call:
@@ -93,6 +93,9 @@ func (e *Evaluator) compileVar(n *ast.Var, pos ast.Pos) code {
 	switch n.Kind {
 	case ast.VarGlobal:
 		v := e.values[n.Const.Index]
+		if k := v.Kind(); e.opts.Notes && (k == KindNull || k == KindBool) {
+			return newConst(v.at(pos))
+		}
 		if v.Forced() {
 			return &constCode{v}
 		}
@@ -334,6 +337,7 @@ func (e *Evaluator) compileAssert(n *ast.Assert) code {
 	c := &assertCode{cond: e.compile(n.Cond), body: e.compile(n.Body), pos: n.Start, node: n, e: e}
 	if b, ok := n.Cond.(*ast.Binary); ok && b.Op == ast.OpEq {
 		c.eqL, c.eqR = e.compile(b.L), e.compile(b.R)
+		c.posL, c.posR = b.LPos, b.RPos
 	}
 	return c
 }
@@ -449,6 +453,12 @@ func (e *Evaluator) compileAddConst(n *ast.Binary) code {
 		return nil
 	}
 	c.code = e.compile(n)
+	if e.opts.Notes {
+		d := e.codes.add()
+		d.code, d.node = c.code, n
+		d.ready.Store(true)
+		c.self.i.Store(d.index + 1)
+	}
 	return c
 }
 

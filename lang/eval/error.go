@@ -40,6 +40,7 @@ const (
 	shadowAssert                 // p: *assertCode; for assertion errors only
 	shadowFile                   // p, len: path of a file being evaluated
 	shadowAlways                 // as shadowText, and kept when traces are cut
+	shadowOperand                // p: *Value, an operand of a failed assert; n: 0 the left one
 )
 
 func (m *Machine) push(kind uint32, p unsafe.Pointer, pos ast.Pos) {
@@ -91,6 +92,8 @@ type Failure struct {
 	// failure unwinds further, for the values that have failed with it too.
 	trace atomic.Pointer[[]shadow]
 	m     *Evaluator
+	// note adds notes when the error is shown; nil for most.
+	note func(e *diag.Error)
 }
 
 func (f *Failure) shadows() []shadow {
@@ -103,7 +106,7 @@ func (f *Failure) shadows() []shadow {
 // again is a copy of a failure, to be thrown when a failed value is needed once more.
 func (f *Failure) again() *Failure {
 	e := *f.e
-	c := &Failure{e: &e, m: f.m}
+	c := &Failure{e: &e, m: f.m, note: f.note}
 	c.trace.Store(f.trace.Load())
 	return c
 }
@@ -211,6 +214,9 @@ func (f *Failure) Diag() *diag.Error {
 	for i := range trace {
 		f.frame(&e, trace, i)
 	}
+	if f.note != nil {
+		f.note(&e)
+	}
 	return &e
 }
 
@@ -245,6 +251,14 @@ func (f *Failure) frame(e *diag.Error, trace []shadow, i int) {
 		if s.pos != ast.NoPos {
 			e.AddTrace(s.pos, "from call site")
 		}
+	case shadowForce:
+		if s.pos != ast.NoPos && s.pos != ownPos && !(i+1 < len(trace) && trace[i+1].kind == shadowSelect && trace[i+1].pos == s.pos) {
+			e.Trace = append(e.Trace, diag.Frame{Pos: s.pos, Forced: true})
+		}
+	case shadowOperand:
+		if f.m.opts.Notes {
+			e.Notes = append(e.Notes, diag.Note{Pos: s.pos, Text: f.m.operandText(s)})
+		}
 	case shadowAssert:
 		if e.Kind.Catchable() {
 			c := (*assertCode)(s.p)
@@ -270,9 +284,14 @@ func (m *Machine) unwind(k mark, f *Failure) {
 		trace := make([]shadow, 0, len(old)+len(entries))
 		trace = append(trace, old...)
 		for i := len(entries) - 1; i >= 0; i-- {
-			if entries[i].kind != shadowForce {
-				trace = append(trace, entries[i])
+			s := entries[i]
+			if s.kind == shadowForce {
+				if !m.E.opts.Notes {
+					continue
+				}
+				s.p = nil
 			}
+			trace = append(trace, s)
 		}
 		f.trace.Store(&trace)
 	}

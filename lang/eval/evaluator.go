@@ -64,6 +64,9 @@ type Evaluator struct {
 	parsing    parseAhead
 	searchMu   sync.Mutex
 	searched   map[string]string // search path entry → folder, or "" if there is none
+	libraries  []string          // the folders that were found so, and
+	own        []string          // those of the user; see IsLibrary
+	trees      trees
 	copyMu     sync.Mutex
 	copied     map[string]storepath.Path
 	allowMu    sync.RWMutex
@@ -255,6 +258,7 @@ func (e *Evaluator) newParser() *parser.Parser {
 func (e *Evaluator) parserOptions() parser.Options {
 	o := e.opts.Parser
 	o.Pure = o.Pure || e.opts.Pure
+	o.AllErrors = o.AllErrors || e.opts.Notes
 	if o.Warn == nil {
 		o.Warn = e.opts.Warn
 	}
@@ -275,7 +279,11 @@ func (m *Machine) Parse(src *ast.Source, text []byte, dir string, locals ...map[
 	if err != nil {
 		return nil, err
 	}
-	return node, m.resolve(node, locals)
+	if err := m.resolve(node, locals); err != nil {
+		return nil, err
+	}
+	m.E.keepTree(node)
+	return node, nil
 }
 
 // ParseBindings is Parse for bindings without braces ("a = 1; b = 2;"), which

@@ -62,7 +62,7 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 			panic((*Failure)(v.p).again())
 		case kindBlackhole:
 			if k>>ownerShift&ownerMask == m.id {
-				m.infinite(pos)
+				m.infinite(v, pos)
 			}
 			m.wait(v, pos)
 		default:
@@ -138,15 +138,20 @@ func (m *Machine) wait(v *Value, pos ast.Pos) {
 	e.waitMu.Unlock()
 	m.Check()
 	if cycle {
-		m.infinite(pos)
+		m.infinite(v, pos)
 	}
 }
 
-func (m *Machine) infinite(pos ast.Pos) {
+func (m *Machine) infinite(v *Value, pos ast.Pos) {
 	if pos == ownPos {
 		pos = ast.NoPos
 	}
-	m.Fail(diag.InfiniteRecursion, pos, "infinite recursion encountered")
+	f := m.Errorf(diag.InfiniteRecursion, pos, "infinite recursion encountered")
+	if m.E.opts.Notes {
+		at := m.cycle(v, pos)
+		f.explain(func(e *diag.Error) { m.E.cycleNotes(e, at) })
+	}
+	f.Throw()
 }
 
 // appPos is the position of an application that is not evaluated yet, for

@@ -120,6 +120,7 @@ func (m *Machine) takeAhead(f aheadFile) ast.Node {
 	if f.err != nil {
 		m.FailErr(ast.NoPos, f.err)
 	}
+	m.E.keepTree(f.node)
 	return f.node
 }
 
@@ -297,6 +298,11 @@ func (m *Machine) resolveSearch(value string) string {
 		m.Effect()
 		e.warn("Nix search path entry '%s' does not exist, ignoring", value)
 		return ""
+	}
+	if st, err := e.Files().Stat(real); err == nil && st.IsDir() {
+		e.searchMu.Lock()
+		e.libraries = append(e.libraries, real)
+		e.searchMu.Unlock()
 	}
 	return dir
 }

@@ -63,6 +63,9 @@ type Options struct {
 	AbortOnWarn bool
 	// ShowTrace adds a frame for each function call to errors.
 	ShowTrace bool
+	// Notes makes errors say what goes beyond the reference: notes, further
+	// errors of a text, frames for variables. See [diag.PrintOptions].
+	Notes bool
 	// Getenv serves builtins.getEnv; nil makes every variable empty.
 	Getenv func(name string) string
 

@@ -84,27 +84,29 @@ func (c *select1) eval(m *Machine, f *frame) Value {
 			return *v
 		}
 	}
-	return c.fail(m, f, x, c.path[0].sym)
+	return c.fail(m, x, 0, c.path[0].sym)
 }
 
-// fail throws the error of a selection from x that does not work out.
-func (c *selectCode) fail(m *Machine, f *frame, x Value, sym ast.Symbol) Value {
+// fail throws the error of a selection from x that does not work out
+// at the i-th part of its path.
+func (c *selectCode) fail(m *Machine, x Value, i int, sym ast.Symbol) Value {
 	if Kind(x.kind) != KindAttrs {
 		m.Trace(c.pos, "while selecting an attribute")
 		m.failType(x, "a set", ast.NoPos)
 	}
-	m.missing(x.Attrs(), sym, c.pos)
+	m.missing(x.Attrs(), sym, c, i)
 	panic("unreachable")
 }
 
 // missing throws "attribute 'x' missing".
-func (m *Machine) missing(a *Attrs, sym ast.Symbol, pos ast.Pos) {
+func (m *Machine) missing(a *Attrs, sym ast.Symbol, c *selectCode, i int) {
 	names := make([]string, 0, a.Len())
 	for n := range a.All() {
 		names = append(names, m.E.Symbols.Name(n))
 	}
 	name := m.E.Symbols.Name(sym)
-	m.Errorf(diag.Eval, pos, "attribute '%s' missing", name).WithSuggestions(name, names).Throw()
+	m.Errorf(diag.Eval, c.pos, "attribute '%s' missing", name).WithSuggestions(name, names).
+		explain(func(e *diag.Error) { m.E.missingNotes(e, a, name, names, c, i) }).Throw()
 }
 
 func (c *selectCode) eval(m *Machine, f *frame) Value {
@@ -129,7 +131,7 @@ func (c *selectCode) eval(m *Machine, f *frame) Value {
 		if !ok {
 			m.traceSelect(k, c, f, pos)
 			if c.def == nil {
-				return c.fail(m, f, x, sym)
+				return c.fail(m, x, i, sym)
 			}
 			// The default too is evaluated inside of the reference's handler.
 			d := c.def.eval(m, f)

@@ -10,6 +10,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/format"
 )
 
@@ -18,17 +19,20 @@ import (
 func (s *Server) diagnose(u *unit) []diagnostic {
 	out := []diagnostic{}
 	if u.err != nil {
-		off := len(u.text)
-		if u.err.Pos != ast.NoPos {
-			off = u.offset(u.err.Pos)
+		for _, e := range append([]*diag.Error{u.err}, u.err.Also...) {
+			off := len(u.text)
+			if e.Pos != ast.NoPos {
+				off = u.offset(e.Pos)
+			}
+			_, end := u.word(min(off, len(u.text)))
+			out = append(out, diagnostic{Range: u.textRange(off, max(1, end-off)), Severity: severityError, Code: e.Kind.String(), Source: "glang", Message: e.Error()})
 		}
-		_, end := u.word(min(off, len(u.text)))
-		return append(out, diagnostic{Range: u.textRange(off, max(1, end-off)), Severity: severityError, Source: "glang", Message: u.err.Error()})
+		return out
 	}
 	for _, v := range u.ix.undefined {
 		name := s.symbols.Name(v.Name)
 		out = append(out, diagnostic{Range: u.textRange(u.offset(v.Pos()), len(name)), Severity: severityError, Code: "undefined",
-			Source: "glang", Message: fmt.Sprintf("undefined variable '%s'", name)})
+			Source: "glang", Message: fmt.Sprintf("undefined variable '%s'", name) + s.similar(u, v)})
 	}
 	for _, d := range u.ix.lets {
 		if !d.used && !strings.HasPrefix(d.name, "_") {
@@ -37,6 +41,20 @@ func (s *Server) diagnose(u *unit) []diagnostic {
 		}
 	}
 	return out
+}
+
+// similar suggests names that an undefined variable may have meant.
+func (s *Server) similar(u *unit, v *ast.Var) string {
+	var names []string
+	for _, item := range s.completeNames(u, u.offset(v.Pos())) {
+		if item.Kind != completeKeyword {
+			names = append(names, item.Label)
+		}
+	}
+	if names = diag.Similar(names, s.symbols.Name(v.Name)); len(names) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(names, " or ") + "?"
 }
 
 // target is where a spot leads: a definition, or a file.

@@ -30,7 +30,7 @@ func newUnit(symbols *ast.Symbols, globals map[string]*Builtin, uri, path, text 
 	u.setText(text)
 	var sources ast.Sources // of its own, so that old versions can be freed
 	src := &ast.Source{Path: path, Text: func() ([]byte, error) { return []byte(text), nil }}
-	p := parser.New(symbols, &sources, parser.Options{PipeOperators: true, Keep: true})
+	p := parser.New(symbols, &sources, parser.Options{PipeOperators: true, Keep: true, AllErrors: true})
 	dir := "/"
 	if path != "" {
 		dir = filepath.Dir(path)

@@ -100,41 +100,59 @@ func (v *recovery) next() lexer.Token {
 // restart finds a token from t on with which the automaton can go on; false at
 // the end of the text.
 func (v *recovery) restart(t lexer.Token) bool {
-	depth := 0
-	for ; ; t = v.next() {
-		switch t.Type {
-		case tEOF:
-			return false
-		case tLParen, tLBrace, tLBracket, tDollarCurly, tIndOpen:
-			depth++
-			continue
-		case tQuote:
-			if v.s.mode == modeString {
-				depth++
-			} else {
-				depth--
-			}
-			continue
-		case tLet:
-			depth++ // until its in
-			continue
-		case tRParen, tRBrace, tRBracket, tIndClose, tIn:
-			if depth > 0 {
-				depth--
-				continue
-			}
-		case tSemicolon:
-			if depth > 0 {
-				continue
-			}
-		default:
+	var open openTokens
+	for ; t.Type != tEOF; t = v.next() {
+		if open.skip(t.Type, v.s.mode == modeString) {
 			continue
 		}
-		depth = 0
+		open = open[:0]
 		if v.r.resume(number(t.Type)) {
 			return true
 		}
 	}
+	return false
+}
+
+// openTokens are what has begun among the tokens that are skipped and has not
+// ended: brackets, strings, let until its in, with and assert until their semicolon.
+type openTokens []lexer.TokenType
+
+// skip takes a token; it is false for one that ends what began before.
+func (o *openTokens) skip(t lexer.TokenType, inString bool) bool {
+	last := lexer.TokenType(0)
+	if n := len(*o); n > 0 {
+		last = (*o)[n-1]
+	}
+	switch t {
+	case tLParen, tLBrace, tLBracket, tDollarCurly, tIndOpen, tLet, tWith, tAssert:
+		*o = append(*o, t)
+		return true
+	case tQuote:
+		if inString {
+			*o = append(*o, t)
+			return true
+		}
+	case tRParen, tRBrace, tRBracket, tIndClose, tIn:
+	case tSemicolon:
+		// Not in parentheses and lists: those were not closed.
+		for last == tLParen || last == tLBracket {
+			*o = (*o)[:len(*o)-1]
+			last = 0
+			if n := len(*o); n > 0 {
+				last = (*o)[n-1]
+			}
+		}
+		if last != tWith && last != tAssert {
+			return len(*o) > 0
+		}
+	default:
+		return true
+	}
+	if len(*o) > 0 {
+		*o = (*o)[:len(*o)-1]
+		return true
+	}
+	return t == tQuote
 }
 
 // resume cuts the stack back to where token t may follow an expression, or

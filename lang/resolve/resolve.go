@@ -13,6 +13,7 @@ package resolve
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -138,13 +139,43 @@ func (r *Resolver) free(v *ast.Var) {
 		return
 	}
 	if r.with == nil {
-		if r.err == nil {
-			r.err = &diag.Error{Kind: diag.Undefined, Pos: v.Start,
-				Message: "undefined variable '" + diag.Quote(ast.ShowIdentifier(r.symbols.Name(v.Name))) + "'"}
-		}
+		r.undefined(v)
 		return
 	}
 	v.Kind, v.With, v.Level = ast.VarWith, r.with, r.depth-r.withDepth
+}
+
+// maxErrors is how many undefined variables of a tree are reported.
+const maxErrors = 20
+
+// undefined notes that a variable is nowhere defined. The first one is the
+// error; others, each name once, are in its Also.
+func (r *Resolver) undefined(v *ast.Var) {
+	name := r.symbols.Name(v.Name)
+	err := &diag.Error{Kind: diag.Undefined, Pos: v.Start, Message: "undefined variable '" + diag.Quote(ast.ShowIdentifier(name)) + "'"}
+	if r.err == nil {
+		r.err = err
+	} else {
+		if len(r.err.Also) >= maxErrors || r.err.Message == err.Message ||
+			slices.ContainsFunc(r.err.Also, func(e *diag.Error) bool { return e.Message == err.Message }) {
+			return
+		}
+		r.err.Also = append(r.err.Also, err)
+	}
+	var names []string
+	for page, bindings := range r.pages {
+		for i, b := range bindings {
+			if b.depth != 0 {
+				names = append(names, r.symbols.Name(ast.Symbol(page*pageSize+i)))
+			}
+		}
+	}
+	for g := range r.globals {
+		if n := r.symbols.Name(g); !strings.HasPrefix(n, "__") || strings.HasPrefix(name, "_") {
+			names = append(names, n)
+		}
+	}
+	err.Similar = diag.Similar(names, name)
 }
 
 // shadowed resolves the name of a builtin that an operator stands for, and
