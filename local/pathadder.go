@@ -47,9 +47,9 @@ func (a *PathAdder) AddPath(_ context.Context, req eval.AddPath) (storepath.Path
 		if err != nil {
 			return storepath.Path{}, err
 		}
-		return a.s.Scheme.FixedOutputPath(req.Name, req.Method, h, nil, false)
+		return a.s.Scheme.FixedOutputPath(req.Name, req.Method, h, req.References, false)
 	}
-	return a.s.API.AddTree(req.Name, tree, req.Path, store.AddOptions{Method: req.Method, Algo: algo, Filter: req.Filter})
+	return a.s.API.AddTree(req.Name, tree, req.Path, store.AddOptions{Method: req.Method, Algo: algo, Filter: req.Filter, Refs: req.References})
 }
 
 func hashTree(t nar.Tree, req eval.AddPath, algo hash.Algo) (hash.Hash, error) {

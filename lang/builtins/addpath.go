@@ -104,6 +104,7 @@ func (r *pathRequest) add(m *machine, pos ast.Pos) storepath.Path {
 	if r.ctx != 0 && o.Scheme.IsInStore(r.path) {
 		r.path = rewritePath(r.path, realiseContext(m, r.ctx))
 	}
+	refs := r.references(m)
 	var want storepath.Path
 	if !r.hash.IsZero() {
 		var err error
@@ -122,6 +123,7 @@ func (r *pathRequest) add(m *machine, pos ast.Pos) storepath.Path {
 	}
 	req := eval.AddPath{
 		Name: r.name, Path: real, Files: m.E.Files(), Method: r.method, Algo: hash.SHA256, DryRun: o.ReadOnly,
+		References: refs,
 	}
 	if r.hash.IsZero() {
 		req.Algo = o.Scheme.Hash
@@ -145,6 +147,24 @@ func (r *pathRequest) add(m *machine, pos ast.Pos) storepath.Path {
 		m.Fail(diag.Eval, pos, "store path mismatch in (possibly filtered) path added from '%s'", m.E.DisplayPath(r.path))
 	}
 	return got
+}
+
+// references are those of the store object that the path lies in: what is
+// copied out of it may need them too. There are none if it is not valid.
+func (r *pathRequest) references(m *machine) []storepath.Path {
+	o := m.E.Options()
+	if o.Paths == nil || !o.Scheme.IsInStore(r.path) {
+		return nil
+	}
+	p, _, err := o.Scheme.ToStorePath(r.path)
+	if err != nil {
+		return nil
+	}
+	refs, err := o.Paths.References(m.Context(), p)
+	if err != nil {
+		return nil
+	}
+	return refs
 }
 
 // computePath is where a tree would lie in a store.

@@ -128,6 +128,8 @@ type AddPath struct {
 	Algo   hash.Algo
 	// DryRun computes the path only.
 	DryRun bool
+	// References are those that the copy gets.
+	References []storepath.Path
 }
 
 // PathAdder is the store as the evaluator sees it.
