@@ -3,13 +3,15 @@
 package xzenc
 
 import (
+	"bytes"
 	"io"
 
 	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 )
 
 // dictionaries are the sizes, in bytes, that xz has for its levels.
-var dictionaries = [...]int{1: 1 << 20, 2 << 20, 4 << 20, 4 << 20, 8 << 20, 8 << 20, 16 << 20, 32 << 20, 64 << 20}
+var dictionaries = [...]int{256 << 10, 1 << 20, 2 << 20, 4 << 20, 4 << 20, 8 << 20, 8 << 20, 16 << 20, 32 << 20, 64 << 20}
 
 const (
 	defaultLevel = 6
@@ -19,7 +21,16 @@ const (
 	// dictionary will not do: a writer for 8 MB costs 10 ms and 50 MB, and
 	// most files are small.
 	waits = 1 << 20
+	// twice is the size up to which a file is packed in two ways, to keep the
+	// shorter text, save at level 0.
+	twice = 64 << 10
+	// Default stands for the level that xz has by default.
+	Default = -1
 )
+
+// ways are how bits may be predicted. The format's default is best for most;
+// in a few kilobytes there is not enough to learn from for so many contexts.
+var ways = [...]lzma.Properties{{LC: 3, LP: 0, PB: 2}, {LC: 0, LP: 0, PB: 0}}
 
 // Writer compresses what is written to it. Close must be called.
 type Writer struct {
@@ -29,10 +40,10 @@ type Writer struct {
 	zw    *xz.Writer // nil: nothing has been written to w
 }
 
-// NewWriter writes a file to w. level is 1 to 9, 0 being the default (6); as in
-// xz it says how far back matches are looked for.
+// NewWriter writes a file to w. level is 0 to 9 or Default (6); as in xz it
+// says how far back matches are looked for.
 func NewWriter(w io.Writer, level int) *Writer {
-	if level < 1 || level >= len(dictionaries) {
+	if level < 0 || level >= len(dictionaries) {
 		level = defaultLevel
 	}
 	return &Writer{w: w, level: level}
@@ -54,7 +65,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // begin makes the library's writer and hands it what was held back.
 func (w *Writer) begin(dictionary int) error {
-	zw, err := xz.WriterConfig{DictCap: dictionary}.NewWriter(w.w)
+	zw, err := xz.WriterConfig{DictCap: dictionary, Properties: &ways[0]}.NewWriter(w.w)
 	if err != nil {
 		return err
 	}
@@ -67,14 +78,42 @@ func (w *Writer) begin(dictionary int) error {
 
 // Close finishes the file; it does not close the writer below.
 func (w *Writer) Close() error {
-	if w.zw == nil {
-		size := smallest
-		for size < len(w.held) {
-			size *= 2
-		}
-		if err := w.begin(min(size, dictionaries[w.level])); err != nil {
-			return err
-		}
+	if w.zw != nil {
+		return w.zw.Close()
+	}
+	size := smallest
+	for size < len(w.held) {
+		size *= 2
+	}
+	size = min(size, dictionaries[w.level])
+	if w.level > 0 && len(w.held) <= twice {
+		return w.writeShorter(size)
+	}
+	if err := w.begin(size); err != nil {
+		return err
 	}
 	return w.zw.Close()
+}
+
+// writeShorter packs what was held back in each way and writes the shorter text.
+func (w *Writer) writeShorter(dictionary int) error {
+	var best []byte
+	for i := range ways {
+		var b bytes.Buffer
+		zw, err := xz.WriterConfig{DictCap: dictionary, Properties: &ways[i]}.NewWriter(&b)
+		if err == nil {
+			_, err = zw.Write(w.held)
+		}
+		if err == nil {
+			err = zw.Close()
+		}
+		if err != nil {
+			return err
+		}
+		if i == 0 || b.Len() < len(best) {
+			best = b.Bytes()
+		}
+	}
+	_, err := w.w.Write(best)
+	return err
 }

@@ -76,7 +76,7 @@ func TestRoundTrip(t *testing.T) {
 		if testing.Short() && len(s.data) > 1<<20 && name != "far" {
 			continue
 		}
-		for _, level := range []int{1, 0, 9} {
+		for _, level := range []int{1, Default, 0, 9} {
 			b := encode(t, s.data, level)
 			got, err := decode(b)
 			if err != nil || !bytes.Equal(got, s.data) {
@@ -116,7 +116,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte("abcabcabc"), uint8(1))
 	f.Add(bytes.Repeat([]byte("ab\x00"), 100), uint8(9))
 	f.Fuzz(func(t *testing.T, data []byte, level uint8) {
-		got, err := decode(encode(t, data, int(level%10)))
+		got, err := decode(encode(t, data, int(level%11)-1))
 		if err != nil || !bytes.Equal(got, data) {
 			t.Errorf("%v", err)
 		}
@@ -127,6 +127,6 @@ func BenchmarkText(b *testing.B) {
 	data := samples()["text"].data
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		encode(b, data, 0)
+		encode(b, data, Default)
 	}
 }

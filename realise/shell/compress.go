@@ -59,6 +59,9 @@ func compressor(w io.Writer, format string, level int) (io.WriteCloser, error) {
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithEncoderConcurrency(1))
 	}
 	if format == "xz" {
+		if level == 0 {
+			level = xzenc.Default
+		}
 		return xzenc.NewWriter(w, level), nil
 	}
 	return nil, fmt.Errorf("compressing with %s is not supported", format)

@@ -51,8 +51,8 @@ type Options struct {
 	HTTP *http.Client
 	// Retries is how often a request that failed in passing is made; 0 is 5.
 	Retries int
-	// Compression of what is written: "none", "xz", "zstd" or "gzip"; ""
-	// is xz. Level is its level, 0 the default.
+	// Compression of what is written: "none", "xz", "bzip2", "zstd",
+	// "br" or "gzip"; "" is xz. Level is its level, 0 the default.
 	Compression string
 	Level       int
 	// SecretKeys sign what is written.
@@ -68,6 +68,7 @@ type Cache struct {
 	address string
 	backend backend
 	opts    Options
+	level   int // of compression; below 0: the default
 
 	// Priority orders caches, the smallest first. WantMassQuery says that
 	// many questions are welcome, and Trusted, a parameter of the address,
@@ -105,7 +106,10 @@ func Open(address string, o Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("'%s' is not a valid URL", address)
 	}
-	c := &Cache{opts: o, Priority: 50, fixed: make(map[string]bool)}
+	c := &Cache{opts: o, level: o.Level, Priority: 50, fixed: make(map[string]bool)}
+	if o.Level == 0 {
+		c.level = -1
+	}
 	if err := c.parameters(u.Query()); err != nil {
 		return nil, fmt.Errorf("binary cache '%s': %w", address, err)
 	}
@@ -144,10 +148,7 @@ func (c *Cache) parameters(query url.Values) error {
 		case "compression":
 			c.opts.Compression = value
 		case "compression-level":
-			c.opts.Level, err = strconv.Atoi(value)
-			if c.opts.Level < 0 {
-				c.opts.Level = 0
-			}
+			c.level, err = strconv.Atoi(value)
 		case "priority":
 			c.Priority, err = strconv.Atoi(value)
 			c.fixed[name] = true
@@ -242,6 +243,14 @@ func (c *Cache) Init(ctx context.Context, create bool) error {
 	}
 	c.inited = true
 	return nil
+}
+
+// WantsMassQuery asks the cache whether many questions are welcome.
+func (c *Cache) WantsMassQuery(ctx context.Context) (bool, error) {
+	if err := c.Init(ctx, false); err != nil {
+		return false, err
+	}
+	return c.WantMassQuery, nil
 }
 
 // Get reads a small file of the cache.
@@ -418,7 +427,7 @@ func (c *Cache) Add(ctx context.Context, info *store.PathInfo, dump func(io.Writ
 func (c *Cache) prepare(f *os.File, info *store.PathInfo, dump func(io.Writer) error) (*NarInfo, string, error) {
 	fileHash := hash.New(hash.SHA256)
 	narHash := hash.New(c.opts.Scheme.Hash)
-	zw, err := compress(io.MultiWriter(f, fileHash), c.opts.Compression, c.opts.Level)
+	zw, err := compress(io.MultiWriter(f, fileHash), c.opts.Compression, c.level)
 	if err != nil {
 		return nil, "", err
 	}

@@ -1,10 +1,11 @@
 package binarycache
 
 import (
-	"compress/bzip2"
 	"fmt"
 	"io"
 
+	"github.com/andybalholm/brotli"
+	"github.com/dsnet/compress/bzip2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/therootcompany/xz"
@@ -14,7 +15,7 @@ import (
 
 // extensions are the endings of archives by compression; all the others that
 // the format knows can neither be read nor written here.
-var extensions = map[string]string{"none": "", "xz": ".xz", "bzip2": ".bz2", "zstd": ".zst", "gzip": ""}
+var extensions = map[string]string{"none": "", "xz": ".xz", "bzip2": ".bz2", "zstd": ".zst", "gzip": "", "br": ".br"}
 
 // decompress reads what was compressed in the way of that name.
 func decompress(r io.Reader, compression string) (io.Reader, error) {
@@ -24,7 +25,9 @@ func decompress(r io.Reader, compression string) (io.Reader, error) {
 	case "xz":
 		return xz.NewReader(r, xz.DefaultDictMax)
 	case "bzip2":
-		return bzip2.NewReader(r), nil
+		return bzip2.NewReader(r, nil)
+	case "br":
+		return brotli.NewReader(r), nil
 	case "gzip":
 		return gzip.NewReader(r)
 	case "zstd":
@@ -33,7 +36,7 @@ func decompress(r io.Reader, compression string) (io.Reader, error) {
 	return nil, fmt.Errorf("unknown compression method '%s'", compression)
 }
 
-// compress writes in the way of that name; level 0 is its default.
+// compress writes in the way of that name; a level below 0 is its default.
 func compress(w io.Writer, compression string, level int) (io.WriteCloser, error) {
 	switch compression {
 	case "none", "":
@@ -41,12 +44,22 @@ func compress(w io.Writer, compression string, level int) (io.WriteCloser, error
 	case "xz":
 		return xzenc.NewWriter(w, level), nil
 	case "gzip":
-		if level == 0 {
+		if level < 0 {
 			level = gzip.DefaultCompression
 		}
 		return gzip.NewWriterLevel(w, level)
+	case "bzip2":
+		if level < 0 {
+			level = bzip2.DefaultCompression
+		}
+		return bzip2.NewWriter(w, &bzip2.WriterConfig{Level: max(level, bzip2.BestSpeed)})
+	case "br":
+		if level < 0 {
+			level = brotli.DefaultCompression
+		}
+		return brotli.NewWriterLevel(w, level), nil
 	case "zstd":
-		if level == 0 {
+		if level < 0 {
 			level = 3
 		}
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)))
