@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/seed192a40f6/glang/derivation"
@@ -45,17 +44,11 @@ func (s *Session) openCache(uri string) error {
 // cache opens a cache for the paths of the session's store.
 func (s *Session) cache(uri string) (*binarycache.Cache, error) {
 	o := binarycache.Options{Scheme: s.Scheme, Retries: int(s.Settings.Int("download-attempts"))}
-	for _, f := range s.Settings.Words("secret-key-files") {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			return nil, fmt.Errorf("reading the key '%s': %w", f, err)
-		}
-		k, err := binarycache.ParseSecretKey(string(text))
-		if err != nil {
-			return nil, err
-		}
-		o.SecretKeys = append(o.SecretKeys, k)
+	keys, err := s.secretKeys()
+	if err != nil {
+		return nil, err
 	}
+	o.SecretKeys = keys
 	return binarycache.Open(uri, o)
 }
 

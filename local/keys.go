@@ -6,7 +6,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/seed192a40f6/glang/store"
+	"github.com/seed192a40f6/glang/store/binarycache"
 )
 
 // A key for signing is written NAME:BASE64, the secret one with 64 bytes, of
@@ -56,6 +60,42 @@ func Sign(secret, text string) (string, error) {
 		return "", err
 	}
 	return name + ":" + base64.StdEncoding.EncodeToString(ed25519.Sign(key, []byte(text))), nil
+}
+
+// secretKeys are those to sign with what is built and what goes to caches.
+func (s *Session) secretKeys() (keys []binarycache.SecretKey, err error) {
+	for _, f := range s.Settings.Words("secret-key-files") {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("reading the key '%s': %w", f, err)
+		}
+		k, err := binarycache.ParseSecretKey(string(text))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// signer signs what is built here; nil if there are no keys.
+func (s *Session) signer() (func(*store.PathInfo) error, error) {
+	keys, err := s.secretKeys()
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return func(info *store.PathInfo) error {
+		text, err := info.Fingerprint(s.Scheme)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if sig := k.Sign(text); !slices.Contains(info.Sigs, sig) {
+				info.Sigs = append(info.Sigs, sig)
+			}
+		}
+		return nil
+	}, nil
 }
 
 // CountSignatures counts those of sigs that sign text with one of the keys:

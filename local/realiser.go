@@ -87,6 +87,9 @@ func (s *Session) Realiser(cfg RealiseConfig) (*realise.Realiser, error) {
 		}
 		o.SandboxPaths = append(o.SandboxPaths, sandbox.Bind{Source: p.Outside, Target: p.Inside, Optional: p.Optional})
 	}
+	if o.Sign, err = s.signer(); err != nil {
+		return nil, err
+	}
 	if err := s.plug(&o); err != nil {
 		return nil, err
 	}

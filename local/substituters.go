@@ -66,13 +66,24 @@ func (s *Session) substituters() []realise.Substituter {
 	return out
 }
 
-// Substitutable says whether a substituter has a path.
+// Substitutable says whether a substituter that wants to be asked about many
+// paths has a path; whether its signature would be believed is another matter.
 func (s *Session) Substitutable(ctx context.Context, p storepath.Path) bool {
 	if s.subs == nil {
 		s.subs = append([]realise.Substituter{}, s.substituters()...)
 	}
 	for _, sub := range s.subs {
-		if _, err := sub.PathInfo(ctx, p); err == nil {
+		c, ok := sub.(*cacheSubstituter)
+		if !ok {
+			if _, err := sub.PathInfo(ctx, p); err == nil {
+				return true
+			}
+			continue
+		}
+		if mass, err := c.c.WantsMassQuery(ctx); err != nil || !mass {
+			continue
+		}
+		if ok, err := c.c.Has(ctx, p); err == nil && ok {
 			return true
 		}
 	}

@@ -3,9 +3,12 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"golang.org/x/term"
 
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/realise"
@@ -19,9 +22,10 @@ func (a *app) cached(request string, run func() ([]byte, error)) (result []byte,
 		result, err = run()
 		return result, false, err
 	}
+	// What a terminal gets is coloured and indented.
 	color := "plain"
-	if a.colorOut() {
-		color = "coloured"
+	if term.IsTerminal(1) {
+		color = fmt.Sprint("terminal ", a.colorOut())
 	}
 	r, err := local.OpenResults(a.settings, a.dirs, a.env, append([]string{request, color}, a.argv...)...)
 	if err != nil {
