@@ -170,6 +170,18 @@ func (c *cacheStore) AddNAR(info *store.PathInfo, r io.Reader, o store.AddNAROpt
 	return c.c.Add(ctx, info, func(w io.Writer) error { return nar.Copy(w, r) }, o.Repair)
 }
 
+// AddSignatures adds signatures to those of a path that the store has.
+func (s *Session) AddSignatures(ctx context.Context, p storepath.Path, sigs []string) error {
+	if c, ok := s.API.(*cacheStore); ok {
+		return c.c.AddSignatures(ctx, p, sigs)
+	}
+	st, err := s.LocalStore()
+	if err != nil {
+		return err
+	}
+	return st.AddSignatures(p, sigs)
+}
+
 // put makes something in a store in memory and puts it into the cache.
 func (c *cacheStore) put(make func(d *store.Dummy) (storepath.Path, error)) (storepath.Path, error) {
 	d := store.NewDummy(c.scheme, false)

@@ -35,7 +35,7 @@ func Copy(ctx context.Context, src, dst *Session, paths []storepath.Path, o Copy
 			return err
 		}
 		if o.CheckSignatures && dst.Store != nil {
-			if err := checkSignatures(src, info); err != nil {
+			if err := checkSignatures(src, dst, info); err != nil {
 				return err
 			}
 		}
@@ -50,9 +50,13 @@ func Copy(ctx context.Context, src, dst *Session, paths []storepath.Path, o Copy
 }
 
 // checkSignatures fails unless a path is content-addressed or signed by a
-// trusted key, where the settings ask for it.
-func checkSignatures(src *Session, info *store.PathInfo) error {
-	if !src.Settings.Bool("require-sigs") || !info.CA.IsZero() || src.Ref.Params["trusted"] == "true" || src.Ref.Params["trusted"] == "1" {
+// trusted key, where the settings, or the address of the destination, ask for it.
+func checkSignatures(src, dst *Session, info *store.PathInfo) error {
+	required := src.Settings.Bool("require-sigs")
+	if v, ok := dst.Ref.Params["require-sigs"]; ok {
+		required = truth(v)
+	}
+	if !required || !info.CA.IsZero() || src.Ref.Params["trusted"] == "true" || src.Ref.Params["trusted"] == "1" {
 		return nil
 	}
 	text, err := info.Fingerprint(src.Scheme)

@@ -159,7 +159,7 @@ func (c *storeSubstituter) PathInfo(_ context.Context, p storepath.Path) (*reali
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSignatures(c.from, info); err != nil {
+	if err := checkSignatures(c.from, c.s, info); err != nil {
 		return nil, fmt.Errorf("%w: path '%s' %w", err, c.s.Scheme.Print(p), store.ErrNotValid)
 	}
 	return &realise.SubstituteInfo{References: info.References, NarSize: info.NarSize}, nil

@@ -43,7 +43,7 @@ valid in the store, and links to them are made in the working directory, which
 keep them from being collected.`, func(f *flagSet) func() error {
 			src := a.sourceFlags(f)
 			b := a.buildFlags(f)
-			printPaths, asJSON, pretty := false, false, a.tty
+			printPaths, asJSON, pretty := false, false, a.prettyDefault()
 			var prof string
 			f.text(&b.outLink, "out-link,o", "path", "the name of the link, instead of result")
 			f.boolean(&b.noLink, "no-link", "make no link")

@@ -14,7 +14,7 @@ func (a *app) configCommand() *cobra.Command {
 
 func (a *app) configShow() *cobra.Command {
 	return a.command("", "show [SETTING]", "show the settings and their values", "", func(f *flagSet) func() error {
-		asJSON, pretty := false, a.tty
+		asJSON, pretty := false, a.prettyDefault()
 		f.boolean(&asJSON, "json", "print JSON")
 		a.prettyFlags(f, &pretty)
 		return func() error {

@@ -23,7 +23,7 @@ func (a *app) derivationShow() *cobra.Command {
 	return a.command("", "show [INSTALLABLE...]", "show store derivations as JSON", "", func(f *flagSet) func() error {
 		src := a.sourceFlags(f)
 		a.storeFlag(f)
-		recursive, pretty := false, a.tty
+		recursive, pretty := false, a.prettyDefault()
 		f.boolean(&recursive, "recursive,r", "with the derivations they depend on")
 		a.prettyFlags(f, &pretty)
 		return func() error {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -18,7 +17,7 @@ func (a *app) evalCommand() *cobra.Command {
 		`Evaluates the expression in FILE, given with --expr, or with - read from
 standard input, and prints its value.`, func(f *flagSet) func() error {
 			src := a.sourceFlags(f)
-			raw, asJSON, pretty, strict := false, false, term.IsTerminal(1), false
+			raw, asJSON, pretty, strict := false, false, a.prettyDefault(), false
 			var apply, writeTo string
 			f.boolean(&raw, "raw", "print a string as it is")
 			f.boolean(&asJSON, "json", "print JSON")

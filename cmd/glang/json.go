@@ -8,6 +8,9 @@ import (
 	"golang.org/x/term"
 )
 
+// prettyDefault says whether JSON is indented if no flag says so: for people.
+func (a *app) prettyDefault() bool { return term.IsTerminal(1) }
+
 // prettyFlags adds --pretty and --no-pretty.
 func (a *app) prettyFlags(f *flagSet, pretty *bool) {
 	f.boolean(pretty, "pretty", "indent the JSON")

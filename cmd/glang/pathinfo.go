@@ -14,7 +14,7 @@ import (
 func (a *app) pathInfoCommand() *cobra.Command {
 	return a.command(groupStore, "path-info [INSTALLABLE...]", "show what is known about store paths", "", func(f *flagSet) func() error {
 		args := a.storePathFlags(f, false)
-		size, closure, human, sigs, asJSON, pretty, version := false, false, false, false, false, a.tty, 0
+		size, closure, human, sigs, asJSON, pretty, version := false, false, false, false, false, a.prettyDefault(), 0
 		f.boolean(&size, "size,s", "show the size of each path")
 		f.boolean(&closure, "closure-size,S", "show the size of each path with all it refers to")
 		f.boolean(&human, "human-readable,h", "show sizes with units")

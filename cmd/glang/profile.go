@@ -428,7 +428,7 @@ func (a *app) profileUpgrade() *cobra.Command {
 func (a *app) profileList() *cobra.Command {
 	return a.command("", "list", "show the packages of the profile", "", func(f *flagSet) func() error {
 		u := a.profileFlags(f)
-		asJSON, pretty := false, a.tty
+		asJSON, pretty := false, a.prettyDefault()
 		f.boolean(&asJSON, "json", "print JSON")
 		a.prettyFlags(f, &pretty)
 		return func() error {

@@ -22,7 +22,7 @@ letters. Sets inside that have recurseForDerivations are looked into.`, func(f *
 			src := a.sourceFlags(f)
 			s := &searcher{app: a, found: map[string]any{}}
 			var exclude []string
-			pretty := a.tty
+			pretty := a.prettyDefault()
 			f.boolean(&s.json, "json", "print JSON")
 			a.prettyFlags(f, &pretty)
 			f.texts(&exclude, "exclude,e", "regex", "leave out packages in which this is found")

@@ -38,7 +38,7 @@ func (a *app) storeFlag(f *flagSet) { f.text(&a.storeURI, "store", "store-uri", 
 
 func (a *app) storeInfo() *cobra.Command {
 	c := a.command("", "info", "say which store is used, and that it can be opened", "", func(f *flagSet) func() error {
-		asJSON, pretty := false, a.tty
+		asJSON, pretty := false, a.prettyDefault()
 		a.storeFlag(f)
 		f.boolean(&asJSON, "json", "print JSON")
 		a.prettyFlags(f, &pretty)
@@ -460,17 +460,13 @@ func (a *app) storeSign() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := a.localStore()
-			if err != nil {
-				return err
-			}
 			n := 0
 			for _, p := range paths {
-				info, err := s.PathInfo(p)
+				info, err := a.session.API.PathInfo(p)
 				if err != nil {
 					return err
 				}
-				text, err := info.Fingerprint(s.Scheme())
+				text, err := info.Fingerprint(a.session.Scheme)
 				if err != nil {
 					return err
 				}
@@ -481,7 +477,7 @@ func (a *app) storeSign() *cobra.Command {
 				if slices.Contains(info.Sigs, sig) {
 					continue
 				}
-				if err := s.AddSignatures(p, []string{sig}); err != nil {
+				if err := a.session.AddSignatures(a.context(), p, []string{sig}); err != nil {
 					return err
 				}
 				n++

@@ -25,6 +25,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -100,7 +101,7 @@ func IsAddress(address string) bool {
 // Open gives access to the cache at an address, file://, http:// or https://,
 // whose parameters after "?" are those of the reference: compression,
 // compression-level, priority, want-mass-query, trusted, write-nar-listing,
-// secret-key. It touches nothing yet.
+// secret-key, secret-keys. It touches nothing yet.
 func Open(address string, o Options) (*Cache, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -160,11 +161,11 @@ func (c *Cache) parameters(query url.Values) error {
 		case "write-nar-listing":
 			c.opts.WriteListing, err = parseBool(value)
 		case "secret-key":
-			var text []byte
-			if text, err = os.ReadFile(value); err == nil {
-				var key SecretKey
-				if key, err = ParseSecretKey(string(text)); err == nil {
-					c.opts.SecretKeys = append(c.opts.SecretKeys[:len(c.opts.SecretKeys):len(c.opts.SecretKeys)], key)
+			err = c.addKey(value)
+		case "secret-keys":
+			for _, name := range strings.Split(value, ",") {
+				if err == nil && name != "" {
+					err = c.addKey(name)
 				}
 			}
 		}
@@ -172,6 +173,20 @@ func (c *Cache) parameters(query url.Values) error {
 			return fmt.Errorf("parameter '%s': %w", name, err)
 		}
 	}
+	return nil
+}
+
+// addKey reads a secret key from a file.
+func (c *Cache) addKey(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	key, err := ParseSecretKey(string(text))
+	if err != nil {
+		return err
+	}
+	c.opts.SecretKeys = append(slices.Clip(c.opts.SecretKeys), key)
 	return nil
 }
 
