@@ -93,6 +93,7 @@ func warn(m *machine, pos ast.Pos, args []*value) value {
 
 // warnf warns of something that is not the program's own message.
 func warnf(m *machine, format string, args ...any) {
+	m.Effect()
 	if w := m.E.Options().Warn; w != nil {
 		w(&diag.Error{Message: eval.Messagef(format, args...)})
 	}

@@ -71,7 +71,14 @@ func (b *drvBuilder) build(set *eval.Attrs) value {
 	b.outputs = []string{"out"}
 	d.Env = make(map[string]string, set.Len()+2)
 	frame := ""
+	fan := b.fanOut(set)
+	if fan != nil {
+		defer fan.End()
+	}
+	at := -1
 	for a := range set.Sorted(m) {
+		at++
+		fan.Reach(at)
 		if a.Name == sym.ignoreNulls {
 			continue
 		}
@@ -90,6 +97,38 @@ func (b *drvBuilder) build(set *eval.Attrs) value {
 	b.check()
 	b.setOutputs()
 	return b.finish()
+}
+
+// fanOut has helpers evaluate the attributes that attribute will take.
+func (b *drvBuilder) fanOut(set *eval.Attrs) *eval.Fan {
+	attrs := set.InOrder(b.m)
+	if attrs == nil {
+		return nil
+	}
+	values := make([]*value, len(attrs))
+	for i := range attrs {
+		values[i] = attrs[i].Value
+	}
+	sym, structured, ignoreNulls := &b.t.syms, b.json != nil, b.ignoreNulls
+	return b.m.FanOut(values, func(h *machine, i int) {
+		v := values[i]
+		if h.Force(v, ast.NoPos); ignoreNulls && v.Kind() == eval.KindNull {
+			return
+		}
+		switch attrs[i].Name {
+		case sym.contentAddressed, sym.impure, sym.structuredAttrs, sym.ignoreNulls:
+		case sym.args:
+			for _, e := range h.ForceList(v, ast.NoPos, "") {
+				h.CoerceToString(e, ast.NoPos, "", coerceEnv)
+			}
+		default:
+			if structured {
+				h.ToJSON(v, ast.NoPos, true, true)
+			} else {
+				h.CoerceToString(v, ast.NoPos, "", coerceEnv)
+			}
+		}
+	})
 }
 
 // attribute takes one attribute into the derivation.

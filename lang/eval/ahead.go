@@ -25,7 +25,8 @@ import (
 // parseAhead is the queue of files to be parsed.
 type parseAhead struct {
 	// certain is the last symbol that was entered before the first task was
-	// queued; those after it come in an order that may vary. 0: no task yet.
+	// queued or the first helper began; those after it come in an order that
+	// may vary. 0: neither yet.
 	certain atomic.Uint32
 	mu      sync.Mutex
 	asked   map[string]bool // paths that were queued before
@@ -68,13 +69,10 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 	a := &e.parsing
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.asked == nil {
-		a.asked = map[string]bool{}
-		a.files = map[string]*aheadFile{}
+	if a.files == nil {
+		a.asked, a.files = map[string]bool{}, map[string]*aheadFile{}
 	}
-	if a.certain.Load() == 0 {
-		a.certain.Store(uint32(e.Symbols.Len()))
-	}
+	e.orderUncertain()
 	if t.node == nil {
 		if a.asked[t.path] {
 			return
@@ -85,6 +83,13 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 	if a.workers < e.opts.Cores-1 {
 		a.workers++
 		go e.aheadWorker()
+	}
+}
+
+// orderUncertain is called before symbols are entered by more than one goroutine.
+func (e *Evaluator) orderUncertain() {
+	if e.parsing.certain.Load() == 0 {
+		e.parsing.certain.CompareAndSwap(0, uint32(e.Symbols.Len()))
 	}
 }
 
@@ -280,12 +285,15 @@ func (w *aheadWork) path(p *ast.Path, module, applied bool) {
 
 // parsedAhead is the tree of a file if a worker has parsed it or is at it.
 // Otherwise the caller parses it.
-func (e *Evaluator) parsedAhead(file string) (f aheadFile, ok bool) {
-	a := &e.parsing
-	if a.certain.Load() == 0 {
+func (m *Machine) parsedAhead(file string) (f aheadFile, ok bool) {
+	a := &m.E.parsing
+	if m.E.opts.Cores < 2 {
 		return f, false
 	}
 	a.mu.Lock()
+	if a.files == nil {
+		a.asked, a.files = map[string]bool{}, map[string]*aheadFile{}
+	}
 	w := a.files[file]
 	if w == nil {
 		a.files[file] = &aheadFile{}
@@ -295,6 +303,9 @@ func (e *Evaluator) parsedAhead(file string) (f aheadFile, ok bool) {
 		return f, false
 	}
 	<-w.done
+	if len(w.warnings) > 0 {
+		m.Effect()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f = *w

@@ -174,14 +174,26 @@ func (a *Attrs) Sorted(m *Machine) iter.Seq[Attr] {
 	}
 }
 
-// inNameOrder are the values of a wide set by name, for helpers; nil for a
-// small one.
-func (a *Attrs) inNameOrder(m *Machine) []*Value {
-	if len(a.shape.names) < fanMin || m.E.opts.Cores < 2 || m.helper || m.fanned {
+// InOrder are the attributes by name, for [Machine.FanOut]; nil if there are no
+// helpers to be had.
+func (a *Attrs) InOrder(m *Machine) []Attr {
+	if !m.wantsFan(a.Len()) {
 		return nil
 	}
-	out := make([]*Value, len(a.shape.names))
-	for i, k := range a.shape.byName(m.E.Symbols) {
+	return slices.AppendSeq(make([]Attr, 0, a.Len()), a.Sorted(m))
+}
+
+// inOrder are the values of a flat set in an order, for helpers; nil if there
+// are none to be had.
+func (a *Attrs) inOrder(m *Machine, order []uint32) []*Value {
+	if !m.wantsFan(len(a.shape.names)) {
+		return nil
+	}
+	if order == nil {
+		return a.values()
+	}
+	out := make([]*Value, len(order))
+	for i, k := range order {
 		out[i] = a.val(int(k))
 	}
 	return out

@@ -324,7 +324,14 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 		b := m.takeBuf()
 		var ctxs ContextSet
 		l := v.List()
+		fan := m.FanOut(l, func(h *Machine, i int) {
+			h.coerceValue(l[i], pos, "", opts)
+		})
+		if fan != nil {
+			defer fan.End()
+		}
 		for i, x := range l {
+			fan.Reach(i)
 			m.Trace(pos, what)
 			s, c := m.coerceValue(x, pos, "while evaluating one element of the list", opts)
 			m.sp--

@@ -35,30 +35,35 @@ func (d *deep) force(v *Value) {
 	case KindAttrs:
 		a := v.Attrs().flat()
 		order := m.order(a.shape)
-		fan := m.fan(a.values(), func(h *Machine, v *Value) { h.ForceDeep(v) })
+		fan := d.fanOut(a.inOrder(m, order))
 		if fan != nil {
-			defer m.endFan(fan)
+			defer fan.End()
 		}
 		for k := range a.shape.names {
 			i := nth(order, k)
-			fan.reach(i)
+			fan.Reach(k)
 			m.TraceSymbol(a.shape.posAt(i), "while evaluating the attribute '%s'", a.shape.names[i])
 			d.force(a.val(i))
 			m.sp--
 		}
 	case KindList:
-		fan := m.fan(v.List(), func(h *Machine, v *Value) { h.ForceDeep(v) })
+		fan := d.fanOut(v.List())
 		if fan != nil {
-			defer m.endFan(fan)
+			defer fan.End()
 		}
 		for i, x := range v.List() {
-			fan.reach(i)
+			fan.Reach(i)
 			m.TraceIndex(ast.NoPos, "while evaluating list element at index %d", i)
 			d.force(x)
 			m.sp--
 		}
 	}
 	m.LeaveCall()
+}
+
+// fanOut has helpers evaluate elements deeply.
+func (d *deep) fanOut(values []*Value) *Fan {
+	return d.m.FanOut(values, func(h *Machine, i int) { h.ForceDeep(values[i]) })
 }
 
 func (m *Machine) sortedFormals(f *ast.Formals) []string {

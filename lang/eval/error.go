@@ -295,7 +295,7 @@ func (m *Machine) unwind(k mark, f *Failure) {
 		}
 		f.trace.Store(&trace)
 	}
-	retry := f == nil || f.e.Kind == diag.Interrupted || f.e.Kind == diag.Limit
+	retry := f == nil || m.helper || f.e.Kind == diag.Interrupted || f.e.Kind == diag.Limit
 	for i := len(entries) - 1; i >= 0; i-- {
 		if s := &entries[i]; s.kind == shadowForce {
 			if retry {
@@ -353,7 +353,12 @@ func (m *Machine) internalError(r any) *Failure {
 // Do runs f, which may evaluate, and returns the error it ends with as a
 // *diag.Error. It is the way into a Machine from outside.
 func (m *Machine) Do(f func()) error {
-	if fl := m.catch(f); fl != nil {
+	outermost := m.sp == 0
+	fl := m.catch(f)
+	if outermost {
+		m.dismiss()
+	}
+	if fl != nil {
 		return fl.Diag()
 	}
 	return nil
@@ -368,6 +373,7 @@ func (m *Machine) Catch(f func()) *Failure { return m.catch(f) }
 func (m *Machine) TryEval(v *Value, pos ast.Pos) (ok bool) {
 	if fl := m.catch(func() { m.Force(v, pos) }); fl != nil {
 		if fl.e.Kind.Catchable() {
+			m.Effect()
 			return false
 		}
 		panic(fl)

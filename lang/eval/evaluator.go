@@ -250,11 +250,6 @@ func (e *Evaluator) warn(format string, args ...any) {
 	}
 }
 
-// newParser makes a parser for one goroutine.
-func (e *Evaluator) newParser() *parser.Parser {
-	return parser.New(e.Symbols, e.Sources, e.parserOptions())
-}
-
 func (e *Evaluator) parserOptions() parser.Options {
 	o := e.opts.Parser
 	o.Pure = o.Pure || e.opts.Pure
@@ -267,7 +262,11 @@ func (e *Evaluator) parserOptions() parser.Options {
 
 func (m *Machine) parserOf() *parser.Parser {
 	if m.parser == nil {
-		m.parser = m.E.newParser()
+		o := m.E.parserOptions()
+		if m.helper && o.Warn != nil {
+			o.Warn = func(w *diag.Error) { m.warnings = append(m.warnings, w) }
+		}
+		m.parser = parser.New(m.E.Symbols, m.E.Sources, o)
 	}
 	return m.parser
 }

@@ -116,8 +116,12 @@ func (m *Machine) setFailed(v *Value, f *Failure) {
 
 // wait sleeps until the machine that evaluates v is done with it, unless that
 // machine waits, perhaps through others, for this one: then v needs itself.
+//
+// A cycle through a helper ends with the helper giving up, so that the error is
+// found as it would be without.
 func (m *Machine) wait(v *Value, pos ast.Pos) {
 	e := m.E
+	m.team.pause(m)
 	e.waitMu.Lock()
 	cycle := false
 	for {
@@ -128,7 +132,9 @@ func (m *Machine) wait(v *Value, pos ast.Pos) {
 		if k&waitersFlag == 0 && !atomic.CompareAndSwapUint32(&v.kind, k, k|waitersFlag) {
 			continue
 		}
-		if cycle = e.waitsFor(k>>ownerShift&ownerMask, m.id); cycle {
+		owner := k >> ownerShift & ownerMask
+		if e.waitsFor(owner, m.id) && (m.helper || !e.interrupt(owner)) {
+			cycle = true
 			break
 		}
 		e.waiting[m.id] = v
@@ -136,6 +142,7 @@ func (m *Machine) wait(v *Value, pos ast.Pos) {
 	}
 	delete(e.waiting, m.id)
 	e.waitMu.Unlock()
+	m.team.resume()
 	m.Check()
 	if cycle {
 		m.infinite(v, pos)
@@ -181,6 +188,18 @@ func (e *Evaluator) waitsFor(from, target uint32) bool {
 			return false
 		}
 		from = k >> ownerShift & ownerMask
+	}
+	return false
+}
+
+// interrupt stops the evaluation of a helper; e.waitMu is held.
+func (e *Evaluator) interrupt(id uint32) bool {
+	for h := range e.live {
+		if h.id == id && h.helper {
+			h.stop.Store(true)
+			e.waitCond.Broadcast()
+			return true
+		}
 	}
 	return false
 }

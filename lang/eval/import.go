@@ -84,7 +84,7 @@ func (m *Machine) evalFile(file string) Value {
 // ParseFile parses the file that an expression path was resolved to.
 func (m *Machine) ParseFile(file string, locals ...map[ast.Symbol]uint32) ast.Node {
 	if len(locals) == 0 {
-		if f, ok := m.E.parsedAhead(file); ok {
+		if f, ok := m.parsedAhead(file); ok {
 			return m.takeAhead(f)
 		}
 	}
@@ -94,6 +94,10 @@ func (m *Machine) ParseFile(file string, locals ...map[ast.Symbol]uint32) ast.No
 	}
 	m.Charge(int64(len(text)))
 	node, err := m.Parse(src, text, path.Dir(file), locals...)
+	if len(m.warnings) > 0 {
+		m.warnings = nil
+		m.Effect()
+	}
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}

@@ -60,24 +60,28 @@ func (w *jsonWriter) value(v *Value, pos ast.Pos) {
 	m.LeaveCall()
 }
 
-// helper writes an element for a helper, to no end but its evaluation.
-func (w *jsonWriter) helper(h *Machine, v *Value) {
-	if w.strict {
-		d := jsonWriter{m: h, strict: true, copy: w.copy, b: h.takeBuf()}
-		d.value(v, ast.NoPos)
-		h.buf = d.b
+// fanOut has helpers write elements, to no end but their evaluation.
+func (w *jsonWriter) fanOut(values []*Value) *Fan {
+	if !w.strict {
+		return nil
 	}
+	copyToStore := w.copy
+	return w.m.FanOut(values, func(h *Machine, i int) {
+		d := jsonWriter{m: h, strict: true, copy: copyToStore, b: h.takeBuf()}
+		d.value(values[i], ast.NoPos)
+		h.buf = d.b
+	})
 }
 
 func (w *jsonWriter) list(v *Value, pos ast.Pos) {
 	m := w.m
 	w.b = append(w.b, '[')
-	fan := m.fan(v.List(), w.helper)
+	fan := w.fanOut(v.List())
 	if fan != nil {
-		defer m.endFan(fan)
+		defer fan.End()
 	}
 	for i, x := range v.List() {
-		fan.reach(i)
+		fan.Reach(i)
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
@@ -101,13 +105,13 @@ func (w *jsonWriter) set(v *Value, pos ast.Pos) {
 	w.b = append(w.b, '{')
 	first := true
 	set := v.Attrs().flat()
-	fan := m.fan(set.inNameOrder(m), w.helper)
+	fan := w.fanOut(set.inOrder(m, set.shape.byName(m.E.Symbols)))
 	if fan != nil {
-		defer m.endFan(fan)
+		defer fan.End()
 	}
 	at := 0
 	for a := range set.Sorted(m) {
-		fan.reach(at)
+		fan.Reach(at)
 		at++
 		if !first {
 			w.b = append(w.b, ',')

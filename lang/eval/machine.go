@@ -47,12 +47,14 @@ type Machine struct {
 	stopped func() bool
 
 	helper   bool // see parallel.go
-	fanned   bool // has helpers
+	team     *team
+	helps    *Fan // what a helper is at; team.mu is held
 	joins    *joinCache
 	spare    [][]Attr // memory of AttrsBuilders that are done
 	planned  plannedShape
 	buf      []byte // memory of writers that are done
 	parser   *parser.Parser
+	warnings []*diag.Error // of a helper's parser
 	resolver *resolve.Resolver
 }
 
@@ -85,6 +87,7 @@ func (e *Evaluator) Machine(ctx context.Context) *Machine {
 // Close lets go of the context. A machine that is not closed costs a little
 // memory until its context ends.
 func (m *Machine) Close() {
+	m.dismiss()
 	if m.stopped != nil {
 		m.stopped()
 	}

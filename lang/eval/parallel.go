@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -8,94 +9,242 @@ import (
 	"github.com/seed192a40f6/glang/lang/diag"
 )
 
-// Where all of a wide list or set is going to be evaluated (deepSeq, --strict,
-// toJSON), other cores help: they evaluate elements further on while the
-// machine itself goes through them in order. It finds them evaluated, or waits
-// for one that is at it.
+// Where all of a list or set is going to be evaluated (deepSeq, --strict,
+// toJSON, the attributes of a derivation), other cores help: they evaluate
+// elements from the end while the machine itself goes through them in order.
+// It finds them evaluated, or waits for one that is at it. From the end,
+// because a helper that kept just ahead would be waited for all the time.
+//
+// A fan-out is such a list or set; they nest. Helpers take from the outermost
+// one that has elements left, where the work is coarsest. They evaluate
+// fan-outs of their own in the same way. A helper ends when there is nothing
+// left to take and is started anew by the next fan-out; one machine more than
+// there are cores may run for each that waits for another's value.
 //
 // What comes out is as if nobody had helped. A helper that fails leaves
 // everything unevaluated, so that the machine meets the error itself, in its
-// turn and with its own trace. What a program does besides computing a value,
-// such as builtins.trace, a helper does not do: it gives up there. It starts
-// as deep as the machine, so that depth limits are met by the machine first.
+// turn and with its own trace; it gives up too where an error would be caught,
+// since the trace of a failed value is that of whoever evaluated it first.
+// What a program does besides computing a value, such as builtins.trace, a
+// helper does not do: it gives up there. It starts as deep as the machine, so
+// that depth limits are met by the machine first.
 
-// fanMin is the least number of elements that is worth helpers.
-const fanMin = 24
+// fanWide is from how many elements on a list or set is offered to helpers
+// even if no core is free at the moment.
+const fanWide = 24
 
-// fanOut is one list or set being evaluated with helpers.
-type fanOut struct {
-	values  []*Value
-	force   func(h *Machine, v *Value)
-	at      atomic.Int64 // the element that the machine has come to
-	next    atomic.Int64 // the next one for a helper
+// maxHelpers bounds the helpers of a machine, those included that wait.
+const maxHelpers = 4
+
+// Fan is one list or set being evaluated with helpers. A nil Fan is one
+// without.
+type Fan struct {
+	m            *Machine
+	n            int
+	force        func(h *Machine, i int)
+	calls, depth int          // of m, when it began
+	at           atomic.Int64 // the element that m has come to
+	next         int          // the next one for a helper; team.mu is held
+}
+
+// team is a machine and its helpers.
+type team struct {
+	cores int
+	// busy counts machines that do not wait for another one's value. It is
+	// written with mu held.
+	busy atomic.Int32
+
+	mu      sync.Mutex
+	fans    []*Fan // outermost first, without those that have nothing left
 	helpers []*Machine
+	spare   []*Machine // helpers without a goroutine
+	ending  bool
 	done    sync.WaitGroup
 }
 
-// fan begins to evaluate values with helpers; nil if there are none to be had.
-// force evaluates an element as far as the machine will.
-func (m *Machine) fan(values []*Value, force func(h *Machine, v *Value)) *fanOut {
-	n := m.E.opts.Cores - 1
-	if n < 1 || len(values) < fanMin || m.helper || m.fanned || m.fuel > 0 {
+// wantsFan tells whether a list or set of n elements is worth a fan-out now.
+func (m *Machine) wantsFan(n int) bool {
+	if n < 2 || m.E.opts.Cores < 2 || m.fuel > 0 {
+		return false
+	}
+	t := m.team
+	return t == nil || n >= fanWide || int(t.busy.Load()) < t.cores
+}
+
+// FanOut begins to evaluate values with helpers. All of them must be going to be
+// evaluated, in order, unless one fails. force evaluates the i-th as far as the
+// machine will. The caller tells how far it is with Reach, and ends with
+// End even if evaluation fails.
+func (m *Machine) FanOut(values []*Value, force func(h *Machine, i int)) *Fan {
+	if !m.wantsFan(len(values)) {
 		return nil
 	}
 	idle := 0
 	for _, v := range values {
 		if !v.Forced() {
-			idle++
+			if idle++; idle == 2 {
+				return m.startFan(len(values), force)
+			}
 		}
 	}
-	if idle < fanMin {
-		return nil
+	return nil
+}
+
+func (m *Machine) startFan(n int, force func(h *Machine, i int)) *Fan {
+	m.E.orderUncertain()
+	if m.team == nil {
+		m.team = &team{cores: m.E.opts.Cores}
+		m.team.busy.Store(1)
 	}
-	m.fanned = true
-	f := &fanOut{values: values, force: force}
-	for range min(n, idle/2) {
-		h := m.E.Machine(m.ctx)
-		h.helper = true
-		h.calls, h.depth = m.calls, m.depth
-		f.helpers = append(f.helpers, h)
-		f.done.Add(1)
-		go f.help(h)
-	}
+	f := &Fan{m: m, n: n, force: force, calls: m.calls, depth: m.depth, next: n - 1}
+	t := m.team
+	t.mu.Lock()
+	t.fans = append(t.fans, f)
+	t.recruit(m)
+	t.mu.Unlock()
 	return f
 }
 
-// help evaluates elements that the machine has not come to yet.
-func (f *fanOut) help(h *Machine) {
-	defer f.done.Done()
-	defer h.Close()
-	for !h.stop.Load() {
-		i := f.next.Add(1) - 1
-		if at := f.at.Load(); i <= at {
-			f.next.CompareAndSwap(i+1, at+1)
-			continue
-		}
-		if i >= int64(len(f.values)) {
-			return
-		}
-		h.attempt(func() { f.force(h, f.values[i]) })
-	}
-}
-
-// reach notes that the machine has come to an element.
-func (f *fanOut) reach(i int) {
+// Reach notes that the machine has come to the i-th element.
+func (f *Fan) Reach(i int) {
 	if f != nil {
 		f.at.Store(int64(i))
 	}
 }
 
-// end stops the helpers and waits until they are gone.
-func (m *Machine) endFan(f *fanOut) {
+// End takes the fan-out from the helpers; those that are at an element of it
+// leave it.
+func (f *Fan) End() {
 	if f == nil {
 		return
 	}
-	for _, h := range f.helpers {
+	t := f.m.team
+	stopped := false
+	t.mu.Lock()
+	for i := len(t.fans) - 1; i >= 0; i-- {
+		if t.fans[i] == f {
+			t.fans = slices.Delete(t.fans, i, i+1)
+			break
+		}
+	}
+	for _, h := range t.helpers {
+		if h.helps == f {
+			h.stop.Store(true)
+			stopped = true
+		}
+	}
+	t.mu.Unlock()
+	if stopped {
+		f.m.E.wake()
+	}
+}
+
+// recruit starts a helper if a core is free and there is something to do; mu is held.
+func (t *team) recruit(m *Machine) {
+	if int(t.busy.Load()) >= t.cores || len(t.helpers) >= maxHelpers*t.cores || t.ending || !t.work() {
+		return
+	}
+	var h *Machine
+	if n := len(t.spare); n > 0 {
+		h = t.spare[n-1]
+		t.spare = t.spare[:n-1]
+	} else {
+		h = m.E.Machine(m.ctx)
+		h.helper = true
+		h.team = t
+	}
+	t.helpers = append(t.helpers, h)
+	t.busy.Add(1)
+	t.done.Add(1)
+	go t.help(h)
+}
+
+// work tells whether any fan-out has an element left; mu is held.
+func (t *team) work() bool {
+	for len(t.fans) > 0 && !t.fans[0].left() {
+		t.fans[0] = nil
+		t.fans = t.fans[1:]
+	}
+	return slices.ContainsFunc(t.fans, (*Fan).left)
+}
+
+// left tells whether there is an element that m has not come to yet.
+func (f *Fan) left() bool { return f.next > int(f.at.Load()) }
+
+// take finds something to do; mu is held.
+func (t *team) take() (f *Fan, i int) {
+	if t.work() {
+		for _, f := range t.fans {
+			if f.left() {
+				f.next--
+				return f, f.next + 1
+			}
+		}
+	}
+	return nil, 0
+}
+
+// help evaluates elements as long as there are any.
+func (t *team) help(h *Machine) {
+	defer t.done.Done()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for !t.ending && int(t.busy.Load()) <= t.cores {
+		f, i := t.take()
+		if f == nil {
+			break
+		}
+		h.helps = f
+		t.mu.Unlock()
+		h.calls, h.depth = f.calls, f.depth
+		h.attempt(func() { f.force(h, i) })
+		t.mu.Lock()
+		h.helps = nil
+		h.stop.Store(h.ctx.Err() != nil)
+	}
+	t.busy.Add(-1)
+	i := slices.Index(t.helpers, h)
+	t.helpers = slices.Delete(t.helpers, i, i+1)
+	t.spare = append(t.spare, h)
+}
+
+// pause lets another helper run while the machine waits for a value.
+func (t *team) pause(m *Machine) {
+	if t != nil {
+		t.mu.Lock()
+		t.busy.Add(-1)
+		t.recruit(m)
+		t.mu.Unlock()
+	}
+}
+
+func (t *team) resume() {
+	if t != nil {
+		t.mu.Lock()
+		t.busy.Add(1)
+		t.mu.Unlock()
+	}
+}
+
+// dismiss ends a machine's helpers and waits until they are gone.
+func (m *Machine) dismiss() {
+	t := m.team
+	if t == nil || m.helper {
+		return
+	}
+	t.mu.Lock()
+	t.ending = true
+	for _, h := range t.helpers {
 		h.stop.Store(true)
 	}
+	t.mu.Unlock()
 	m.E.wake()
-	f.done.Wait()
-	m.fanned = false
+	t.done.Wait()
+	for _, h := range t.spare {
+		h.Close()
+	}
+	t.spare = nil
+	t.ending = false
 }
 
 // attempt runs f, and if it fails leaves all values as they were before.

@@ -32,11 +32,21 @@ func TestHelpers(t *testing.T) {
 		`let l = list (i: if i == 200 then builtins.elemAt l 201 else if i == 201 then builtins.elemAt l 200 else fib 8); in l`,
 		`let f = n: f (n + 1); in list (i: if i == 300 then f 0 else fib 8)`,
 		`list (i: list (j: i * j))`,
+		`let t = f: builtins.add f "x"; once = t 1; in list (i: if i == 350 then once else (builtins.tryEval (throw "n")).success)`,
+		`let f = throw "once"; in list (i: if i < 390 then builtins.tryEval (builtins.addErrorContext "at ${toString i}" f) else f)`,
+		`let f = throw "once"; in list (i: if i < 390 then pick i else if i > 395 then builtins.tryEval (builtins.addErrorContext "at ${toString i}" f) else f)`,
+		`let l = list (i: fib 8 + builtins.elemAt l (i - i / 7 * 7 + 100)); in l`,
+		`let d = i: derivation { name = "d${toString i}"; builder = "b"; system = "s"; args = [ (fib 5) "${pick i}" ];
+			inputs = if i < 2 then [ ] else [ (builtins.elemAt ds (i / 2)) (builtins.elemAt ds (i - 1)) (fib 6) ]; n = null;
+			__structuredAttrs = i == 77; __ignoreNulls = i == 78; }; ds = list d; in map (d: d.drvPath) ds`,
+		`let d = i: derivation { name = "d${toString i}"; builder = "b"; system = "s"; a = fib 9; b = fib 10; c = if i == 300 then throw "c" else fib 9;
+			d = fib 12; e = if i == 300 then throw "e" else [ (fib 5) ]; f = builtins.trace "f of ${toString i}" i; }; in map (i: (d i).drvPath) (list (i: i))`,
+		`let d = i: (derivation { name = "d${toString i}"; builder = "b"; system = "s"; a = fib 9; b = "${d (i + 1)} ${fib 5}"; c = d (i + 2); }).drvPath; in d 0`,
 	} {
 		once := func(cores int) string {
 			var traces []string
 			e := newEvaluator(t, func(o *eval.Options) {
-				o.Cores = cores
+				o.Cores, o.MaxCallDepth = cores, 1000
 				o.Trace = func(s string) { traces = append(traces, s) }
 			})
 			m := e.Machine(context.Background())
