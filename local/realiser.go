@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/seed192a40f6/glang/lang/eval"
@@ -59,6 +60,7 @@ func (s *Session) Realiser(cfg RealiseConfig) (*realise.Realiser, error) {
 		PostBuildHook:          set.Get("post-build-hook"),
 		AlwaysAllowSubstitutes: set.Bool("always-allow-substitutes"),
 		HashedMirrors:          set.Words("hashed-mirrors"),
+		CAFile:                 s.caFile(),
 		Netrc:                  set.Get("netrc-file"),
 		Retries:                int(set.Int("download-attempts")),
 		BuildDir:               set.Get("build-dir"),
@@ -66,6 +68,11 @@ func (s *Session) Realiser(cfg RealiseConfig) (*realise.Realiser, error) {
 	}
 	if !set.Overridden("max-jobs") && cfg.DefaultJobs != 0 {
 		o.Jobs = cfg.DefaultJobs
+	}
+	// Root can drop groups, unless it is root in a user namespace only.
+	o.RequireDropGroups = s.Env.UID == 0
+	if set.Overridden("require-drop-supplementary-groups") {
+		o.RequireDropGroups = set.Bool("require-drop-supplementary-groups")
 	}
 	if v := s.Ref.Params["build-dir"]; v != "" {
 		o.BuildDir = v
@@ -85,7 +92,7 @@ func (s *Session) Realiser(cfg RealiseConfig) (*realise.Realiser, error) {
 			o.SandboxShell = p.Outside
 			continue
 		}
-		o.SandboxPaths = append(o.SandboxPaths, sandbox.Bind{Source: p.Outside, Target: p.Inside, Optional: p.Optional})
+		o.SandboxPaths = append(o.SandboxPaths, sandbox.Bind{Source: p.Outside, Target: p.Inside, Optional: p.Optional, Link: true})
 	}
 	if o.Sign, err = s.signer(); err != nil {
 		return nil, err
@@ -94,6 +101,20 @@ func (s *Session) Realiser(cfg RealiseConfig) (*realise.Realiser, error) {
 		return nil, err
 	}
 	return realise.New(st, o), nil
+}
+
+// caFile is where the certificate authorities are, "" if nowhere.
+func (s *Session) caFile() string {
+	if s.Settings.Overridden("ssl-cert-file") {
+		return s.Settings.Get("ssl-cert-file")
+	}
+	for _, name := range []string{s.Env.Get("NIX_SSL_CERT_FILE"), s.Env.Get("SSL_CERT_FILE"),
+		"/etc/ssl/certs/ca-certificates.crt", filepath.Join(s.Dirs.StateDir, "profiles/default/etc/ssl/certs/ca-bundle.crt")} {
+		if name != "" && exists(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func pairs(words []string) map[string]string {

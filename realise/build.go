@@ -324,6 +324,9 @@ func (b *build) external(log *buildLog) error {
 
 func (b *build) startSandboxed(args, env []string) (*sandbox.Process, error) {
 	r := b.r
+	if r.opts.RequireDropGroups && !b.room.DropsGroups() {
+		return nil, errors.New("setgroups failed. Set the require-drop-supplementary-groups option to false to skip this step.")
+	}
 	spec := &sandbox.Spec{
 		StoreDir: r.scheme.Dir, RealStore: r.store.RealDir(),
 		Path: b.drv.Builder, Args: args, Env: env,
@@ -383,6 +386,12 @@ func (b *build) startSandboxed(args, env []string) (*sandbox.Process, error) {
 // needs to find names there. Where pasta is not installed it runs without one:
 // not all such builders want it.
 func (b *build) connect(spec *sandbox.Spec) {
+	if ca := b.r.opts.CAFile; ca != "" {
+		// What a link leads to: its target need not be visible inside.
+		if file, err := filepath.EvalSymlinks(ca); err == nil {
+			spec.Binds = append(spec.Binds, sandbox.Bind{Source: file, Target: "/etc/ssl/certs/ca-certificates.crt", Optional: true})
+		}
+	}
 	pasta, err := exec.LookPath("pasta")
 	if err != nil {
 		b.offline = "'pasta' (package passt) is not installed"
@@ -392,9 +401,6 @@ func (b *build) connect(spec *sandbox.Spec) {
 	spec.Files = append(spec.Files, sandbox.File{Path: "/etc/nsswitch.conf", Content: "hosts: files dns\nservices: files\n"})
 	for _, name := range []string{"/etc/resolv.conf", "/etc/services", "/etc/hosts"} {
 		spec.Binds = append(spec.Binds, sandbox.Bind{Source: name, Target: name, Optional: true})
-	}
-	if ca := b.r.opts.CAFile; ca != "" {
-		spec.Binds = append(spec.Binds, sandbox.Bind{Source: ca, Target: "/etc/ssl/certs/ca-certificates.crt", Optional: true})
 	}
 }
 

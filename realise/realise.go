@@ -106,7 +106,10 @@ type Options struct {
 	Verbose   bool          // logs are shown as they come: errors do without lines
 	LogHint   string        // the command that shows a log; "": nix-store -l
 
-	Sandbox            SandboxMode
+	Sandbox SandboxMode
+	// RequireDropGroups has sandboxed builds fail whose builders would keep
+	// the supplementary groups of the caller.
+	RequireDropGroups  bool
 	SandboxPaths       []sandbox.Bind // besides the inputs; paths in the store bring their closure
 	SandboxShell       string         // host path of /bin/sh in the sandbox; "": this program itself
 	SandboxShmSize     string         // "": 50%

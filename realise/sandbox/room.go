@@ -95,6 +95,10 @@ func mapped(file string, id int) bool {
 	return false
 }
 
+// DropsGroups tells whether builders lose the supplementary groups of the
+// caller, which an ordinary user has no right to take away.
+func (r *Room) DropsGroups() bool { return r.root }
+
 // Build is the working directory of builders.
 func (r *Room) Build() string { return filepath.Join(r.Dir, "build") }
 

@@ -50,6 +50,7 @@ type Bind struct {
 	Target   string // in the sandbox, absolute
 	Optional bool   // a missing Source is skipped
 	Writable bool
+	Link     bool // show a symbolic link as what it is, not what it leads to
 }
 
 // A File is written into the sandbox's root.

@@ -106,7 +106,7 @@ func (l *layout) bind(b Bind) error {
 	fail := "bind mount from '" + b.Source + "' to '" + b.Target + "' failed"
 	fi, err := os.Lstat(b.Source)
 	if err == nil && fi.Mode()&os.ModeSymlink != 0 {
-		if strings.HasPrefix(b.Target, l.StoreDir+"/") {
+		if b.Link || strings.HasPrefix(b.Target, l.StoreDir+"/") {
 			// A symlink cannot be mounted: it is copied.
 			if m.symlink, err = os.Readlink(b.Source); err != nil {
 				return fmt.Errorf("%s: %w", fail, err)
@@ -142,6 +142,10 @@ func (l *layout) assemble(mounts []string) {
 	l.attach(l.own[1], "build")
 	l.attach(l.own[2], "tmp")
 	l.mkdirs(storeDir)
+	// What may not be written to /etc is refused for want of permission, as in
+	// the reference: programs take a read-only file system for another matter.
+	etc := l.newFS("mounting '/etc'", "tmpfs", "mode", "0555", "size", "1m")
+	l.attach(etc, "etc")
 	l.files()
 	l.attach(l.own[0], storeDir)
 	own := l.get("opening the sandbox's store directory", unix.SYS_OPENAT, l.root, storeDir, pathOnly, 0)
@@ -156,7 +160,7 @@ func (l *layout) assemble(mounts []string) {
 	}
 	l.setAttr("making the inputs read-only", l.root, unix.AT_RECURSIVE, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID})
 	rw := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
-	for _, own := range l.own {
+	for _, own := range append(l.own[:], etc) {
 		l.setAttr("making the sandbox's own directories writable", own, 0, rw)
 	}
 	for _, m := range l.binds {
