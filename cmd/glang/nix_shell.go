@@ -462,6 +462,13 @@ func (a *app) replace(program string, argv, env []string) error {
 	if a.session != nil {
 		_ = a.session.Close()
 	}
+	if st := a.session; st != nil && st.Store != nil && st.Store.RealDir() != st.Scheme.Dir {
+		status, err := realise.RunInStore(st.Scheme.Dir, st.Store.RealDir(), append([]string{program}, argv[1:]...), env)
+		if err == nil && status != 0 {
+			err = exit(status)
+		}
+		return err
+	}
 	err := syscall.Exec(program, argv, env)
 	return fmt.Errorf("unable to execute '%s': %w", program, err)
 }

@@ -165,6 +165,9 @@ func (a *app) binDirs(p storepath.Path) ([]string, error) {
 
 // exec replaces this process by a program found in PATH.
 func (a *app) exec(argv []string) error {
+	if st := a.session; st != nil && st.Store != nil && st.Store.RealDir() != st.Scheme.Dir {
+		return a.replace(argv[0], argv, os.Environ()) // it may be in the store: found there
+	}
 	program, err := exec.LookPath(argv[0])
 	if err != nil {
 		return fmt.Errorf("unable to execute '%s': %w", argv[0], errors.Unwrap(err))
@@ -208,8 +211,8 @@ the one named like the package.`, func(f *flagSet) func() error {
 					return err
 				}
 				for _, p := range outPaths(results) {
-					file := s.ToRealPath(a.session.Scheme.Print(p)) + "/bin/" + program
-					if _, err := os.Stat(file); err == nil {
+					file := a.session.Scheme.Print(p) + "/bin/" + program
+					if _, err := os.Stat(s.ToRealPath(file)); err == nil {
 						return a.exec(append([]string{file}, args...))
 					}
 				}
