@@ -33,6 +33,7 @@ func tuneRuntime() {
 	}
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(int64(floor))
+	go prefault()
 	// The first collection, which the limit causes, runs this cleanup.
 	runtime.AddCleanup(new([16]byte), func(struct{}) {
 		debug.SetGCPercent(percentAfter)
