@@ -22,7 +22,7 @@ const (
 	valueSlab  = 85  // 85*24+8 = 2048
 	wordSlab   = 511 // 511*8+8 = 4096
 	maxSlabRun = 96  // longer runs are allocated on their own
-	slabBudget = 64 << 20
+	slabBudget = 192 << 20
 	maxFreed   = 8 // frames of fewer slots are recycled when slabs are no longer used
 )
 
