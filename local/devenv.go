@@ -15,7 +15,6 @@ import (
 
 	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/realise"
-	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -27,9 +26,9 @@ import (
 var devEnvScript []byte
 
 // WriteDevDerivation writes the derivation whose build yields the environment
-// in which drv is built. from is where drv is, s where the new one goes.
-func (s *Session) WriteDevDerivation(from store.API, drv storepath.Path) (storepath.Path, error) {
-	orig, err := from.ReadDerivation(drv)
+// in which drv is built.
+func (s *Session) WriteDevDerivation(drv storepath.Path) (storepath.Path, error) {
+	orig, err := s.API.ReadDerivation(drv)
 	if err != nil {
 		return storepath.Path{}, err
 	}

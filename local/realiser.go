@@ -20,6 +20,8 @@ type RealiseConfig struct {
 	Verbose bool
 	// Interactive jobs: how many builds at a time if nobody said; 0: as the setting.
 	DefaultJobs int
+	// Derivations is the session that evaluation used, if it is another one.
+	Derivations *Session
 	// LogHint is the command that shows a log.
 	LogHint string
 }
@@ -65,6 +67,9 @@ func (s *Session) Realiser(cfg RealiseConfig) (*realise.Realiser, error) {
 		Retries:                int(set.Int("download-attempts")),
 		BuildDir:               set.Get("build-dir"),
 		Progress:               cfg.Progress,
+	}
+	if cfg.Derivations != nil {
+		o.Derivations = cfg.Derivations.API
 	}
 	if !set.Overridden("max-jobs") && cfg.DefaultJobs != 0 {
 		o.Jobs = cfg.DefaultJobs
@@ -134,7 +139,11 @@ func pairs(words []string) map[string]string {
 // on first use.
 type EvalRealiser struct {
 	Make func() (*realise.Realiser, error)
-	r    *realise.Realiser
+	// Before is told what will be built, and After what has been: with a store
+	// of its own, evaluation gives inputs and takes results. Both may be nil.
+	Before func([]realise.Target) error
+	After  func([]storepath.Path) error
+	r      *realise.Realiser
 }
 
 var _ eval.Realiser = (*EvalRealiser)(nil)
@@ -157,6 +166,11 @@ func (e *EvalRealiser) Realise(ctx context.Context, outputs []eval.ContextElem) 
 			targets[i] = realise.Target{Path: o.Path}
 		}
 	}
+	if e.Before != nil {
+		if err := e.Before(targets); err != nil {
+			return nil, err
+		}
+	}
 	results, err := e.r.Realise(ctx, targets, realise.Normal)
 	if err != nil {
 		return nil, err
@@ -175,6 +189,11 @@ func (e *EvalRealiser) Realise(ctx context.Context, outputs []eval.ContextElem) 
 			return nil, fmt.Errorf("derivation '%s' does not have an output named '%s'", outputs[i].Path.String(), outputs[i].Output)
 		}
 		paths[i] = p
+	}
+	if e.After != nil {
+		if err := e.After(paths); err != nil {
+			return nil, err
+		}
 	}
 	return paths, nil
 }

@@ -95,9 +95,22 @@ func (r *Realiser) newGraph(mode Mode) *graph {
 	}
 }
 
-// ReadDerivation reads a derivation of the store.
+// ReadDerivation reads a derivation of the store, or of Options.Derivations.
 func (r *Realiser) ReadDerivation(p storepath.Path) (*derivation.Derivation, error) {
+	if ok, err := r.elsewhere(p); err != nil {
+		return nil, err
+	} else if ok {
+		return r.opts.Derivations.ReadDerivation(p)
+	}
 	return r.store.ReadDerivation(p)
+}
+
+// elsewhere tells whether a derivation is in Options.Derivations.
+func (r *Realiser) elsewhere(p storepath.Path) (bool, error) {
+	if r.opts.Derivations == nil {
+		return false, nil
+	}
+	return r.opts.Derivations.IsValid(p)
 }
 
 // need arranges for outputs of a derivation (nil: all) to become valid.
@@ -133,14 +146,20 @@ func (g *graph) need(ctx context.Context, path storepath.Path, outputs []string,
 }
 
 func (g *graph) newNode(ctx context.Context, path storepath.Path, mode Mode) (*drvNode, error) {
-	t, err := g.needPath(ctx, path)
+	there, err := g.r.elsewhere(path)
 	if err != nil {
 		return nil, err
 	}
-	if t != nil {
-		// Its text is needed now, to go on.
-		if err := g.runNow(ctx, t); err != nil {
+	if !there {
+		t, err := g.needPath(ctx, path)
+		if err != nil {
 			return nil, err
+		}
+		if t != nil {
+			// Its text is needed now, to go on.
+			if err := g.runNow(ctx, t); err != nil {
+				return nil, err
+			}
 		}
 	}
 	n := &drvNode{path: path, mode: mode}

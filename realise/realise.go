@@ -107,6 +107,12 @@ type Options struct {
 	LogHint   string        // the command that shows a log; "": nix-store -l
 
 	Sandbox SandboxMode
+	// Derivations is another store that derivations may be in, whose other
+	// contents count for nothing; nil: there is none.
+	Derivations interface {
+		IsValid(storepath.Path) (bool, error)
+		ReadDerivation(storepath.Path) (*derivation.Derivation, error)
+	}
 	// RequireDropGroups has sandboxed builds fail whose builders would keep
 	// the supplementary groups of the caller.
 	RequireDropGroups  bool

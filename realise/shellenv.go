@@ -20,7 +20,7 @@ func (r *Realiser) StructuredAttrs(d *derivation.Derivation) (text, shell string
 	// The inputs are valid: whoever wants the shell has realised them.
 	inputs := slices.Clone(d.InputSrcs)
 	for p, in := range d.InputDrvs {
-		input, err := r.store.ReadDerivation(p)
+		input, err := r.ReadDerivation(p)
 		if err != nil {
 			return "", "", err
 		}

@@ -198,7 +198,7 @@ func (a *app) targetsJSON(targets []realise.Target) any {
 			continue
 		}
 		outputs := map[string]any{}
-		if d, err := a.session.Store.ReadDerivation(t.Drv); err == nil {
+		if d, err := a.derivationStore().API.ReadDerivation(t.Drv); err == nil {
 			names := t.Outputs
 			if len(names) == 0 {
 				names = d.OutputNames()

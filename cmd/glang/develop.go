@@ -134,12 +134,7 @@ func (a *app) devEnvPath(d *devArgs, words []string) (p storepath.Path, err erro
 	if _, err := a.localStore(); err != nil {
 		return p, err
 	}
-	if a.evalSession != nil {
-		if err := a.fetchDerivations([]realise.Target{{Drv: drvs[0]}}); err != nil {
-			return p, err
-		}
-	}
-	env, err := a.session.WriteDevDerivation(a.session.API, drvs[0])
+	env, err := a.derivationStore().WriteDevDerivation(drvs[0])
 	if err != nil {
 		return p, err
 	}
@@ -182,7 +177,7 @@ func (a *app) knownOutputs(targets []realise.Target) []storepath.Path {
 			out = append(out, t.Path)
 			continue
 		}
-		d, err := a.session.API.ReadDerivation(t.Drv)
+		d, err := a.derivationStore().API.ReadDerivation(t.Drv)
 		if err != nil {
 			continue
 		}

@@ -93,6 +93,8 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		if s, err = local.Open(a.settings, a.dirs, a.env, args.evalStore, a.storeLog); err != nil {
 			return nil, err
 		}
+		// One that is named for writing to has to take what is written.
+		s.ReadOnly = a.readOnly
 		a.evalSession = s
 		a.onClose(func() { s.Close() })
 	}

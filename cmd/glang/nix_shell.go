@@ -396,12 +396,10 @@ func (r *shellRun) enter(path storepath.Path, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	if a.evalSession != nil {
-		if err := a.fetchDerivations([]realise.Target{{Drv: path}}); err != nil {
-			return err
-		}
+	if err := a.fetchInputs([]realise.Target{{Drv: path}}); err != nil {
+		return err
 	}
-	d, err := s.ReadDerivation(path)
+	d, err := a.derivationStore().API.ReadDerivation(path)
 	if err != nil {
 		return err
 	}

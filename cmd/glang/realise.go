@@ -34,7 +34,7 @@ func (a *app) realiser() (*realise.Realiser, error) {
 	if a.old && a.logFormat == "" {
 		p.logs = a.verbosity >= levelInfo && !a.noBuildOutput
 	}
-	cfg := local.RealiseConfig{Progress: p.event, Verbose: p.logs, LogHint: "nix log"}
+	cfg := local.RealiseConfig{Derivations: a.evalSession, Progress: p.event, Verbose: p.logs, LogHint: "nix log"}
 	switch {
 	case a.old:
 		cfg.LogHint = "nix-store -l"
@@ -68,7 +68,7 @@ func (a *app) realise(targets []realise.Target, mode realise.Mode, dryRun bool) 
 	if err != nil {
 		return nil, err
 	}
-	if err := a.fetchDerivations(targets); err != nil {
+	if err := a.fetchInputs(targets); err != nil {
 		return nil, err
 	}
 	if a.settings.Bool("print-missing") || dryRun {
@@ -153,15 +153,33 @@ func (a *app) printPlan(p *realise.Plan) {
 
 // evalRealiser builds what expressions read while they are evaluated.
 func (a *app) evalRealiser() eval.Realiser {
-	return &local.EvalRealiser{Make: a.realiser}
+	e := &local.EvalRealiser{Make: a.realiser}
+	if a.evalSession != nil {
+		e.Before, e.After = a.fetchInputs, a.returnOutputs
+	}
+	return e
 }
 
-// fetchDerivations copies the derivations of targets, with what they refer
-// to, from the store of --eval-store.
-func (a *app) fetchDerivations(targets []realise.Target) error {
+// returnOutputs copies what was built while evaluating to the store of --eval-store.
+func (a *app) returnOutputs(paths []storepath.Path) error {
+	closure, err := a.session.API.Closure(paths, store.ClosureOptions{})
+	if err != nil {
+		return err
+	}
+	order, err := local.DependenciesFirst(a.session.API, closure)
+	if err != nil {
+		return err
+	}
+	return local.Copy(a.context(), a.session, a.evalSession, order, local.CopyOptions{CheckSignatures: true})
+}
+
+// fetchInputs copies what the derivations of targets need from the store of
+// --eval-store, save derivations: those are read there.
+func (a *app) fetchInputs(targets []realise.Target) error {
 	if a.evalSession == nil || a.evalSession.Store == nil {
 		return nil
 	}
+	from := a.evalSession.API
 	var drvs []storepath.Path
 	for _, t := range targets {
 		if !t.Drv.IsZero() {
@@ -173,13 +191,33 @@ func (a *app) fetchDerivations(targets []realise.Target) error {
 	if len(drvs) == 0 {
 		return nil
 	}
-	closure, err := a.evalSession.API.Closure(drvs, store.ClosureOptions{})
+	closure, err := from.Closure(drvs, store.ClosureOptions{})
 	if err != nil {
 		return err
 	}
-	order, err := local.DependenciesFirst(a.evalSession.API, closure)
+	sources := slices.DeleteFunc(closure, storepath.Path.IsDerivation)
+	for _, t := range targets {
+		if t.Drv.IsZero() && t.Path.IsDerivation() {
+			sources = append(sources, t.Path) // wanted itself
+		}
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	if closure, err = from.Closure(sources, store.ClosureOptions{}); err != nil {
+		return err
+	}
+	order, err := local.DependenciesFirst(from, closure)
 	if err != nil {
 		return err
 	}
 	return local.Copy(a.context(), a.evalSession, a.session, order, local.CopyOptions{})
+}
+
+// derivationStore is where derivations are that evaluation made.
+func (a *app) derivationStore() *local.Session {
+	if a.evalSession != nil {
+		return a.evalSession
+	}
+	return a.session
 }
