@@ -32,6 +32,10 @@ type EvalConfig struct {
 	// Calls is told of every call, and evaluation then keeps to one goroutine;
 	// see CallHooks.
 	Calls eval.CallHook
+	// Profile samples the evaluation, Stats counts what it does; nil: nobody
+	// does. With either of them evaluation keeps to one goroutine.
+	Profile *Profile
+	Stats   *Stats
 	// Notes makes errors say more than the reference's; see [eval.Options].
 	Notes bool
 	// Results records what the evaluation does; nil: nobody does.
@@ -93,9 +97,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 	if set.Bool("warn-short-path-literals") && !set.Overridden("lint-short-path-literals") {
 		opts.Parser.ShortPaths = parser.Warn
 	}
-	if cfg.Calls != nil {
-		opts.Calls, opts.Cores = cfg.Calls, 1
-	}
+	cfg.observe(&opts)
 	opts.Paths = NewPathAdder(s)
 	if opts.Restrict {
 		// What the search path names may be read.
@@ -116,6 +118,30 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		return nil, fmt.Errorf("starting the evaluator: %w", err)
 	}
 	return e, nil
+}
+
+// observe hooks up whoever watches an evaluation.
+func (cfg *EvalConfig) observe(opts *eval.Options) {
+	var h hooks
+	if cfg.Calls != nil {
+		h = append(h, cfg.Calls)
+	}
+	if cfg.Stats != nil {
+		h, opts.Counts = append(h, cfg.Stats), &cfg.Stats.counts
+	}
+	if cfg.Profile != nil {
+		cfg.Profile.sources, opts.Profile = opts.Sources, cfg.Profile
+	}
+	switch len(h) {
+	case 0:
+	case 1:
+		opts.Calls = h[0]
+	default:
+		opts.Calls = h
+	}
+	if h != nil || cfg.Profile != nil {
+		opts.Cores = 1
+	}
 }
 
 // overlays are the trees that come with the program: those of the builtins,

@@ -56,6 +56,8 @@ type app struct {
 	results     *local.Results // records the evaluation that runs; or nil
 	evalSession *local.Session // of --eval-store, or nil
 	evaluation  *evaluation
+	observed    bool         // evaluation is profiled or counted: it must take place
+	showStats   func() error // at the end; or nil
 	closers     []func()
 }
 

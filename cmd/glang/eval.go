@@ -24,6 +24,10 @@ standard input, and prints its value.`, func(f *flagSet) func() error {
 			a.prettyFlags(f, &pretty)
 			f.boolean(&strict, "strict", "evaluate the whole value (which is the default)")
 			f.boolean(&a.readOnly, "read-only", "write nothing to the store")
+			f.call("profile", "write a profile of the evaluation to FILE, for pprof", []string{"file"}, func(w []string) error {
+				src.profile, a.observed = w[0], true
+				return nil
+			}).hidden = a.asNix
 			f.text(&apply, "apply", "expr", "print what this function makes of the value")
 			f.text(&writeTo, "write-to", "path", "write strings to files below PATH")
 			return func() error {

@@ -21,6 +21,8 @@ type evalArgs struct {
 	auto      []autoArg // in order; a later one of the same name wins
 	evalStore string
 	impure    bool
+	stats     string // json: show counters
+	profile   string // the file that a profile goes to
 	dir       string // of relative paths in --arg; empty: the working directory
 }
 
@@ -63,6 +65,18 @@ func (a *app) evalFlags(f *flagSet) *evalArgs {
 		e.impure = true
 		return a.settings.Set("pure-eval", "false")
 	})
+	if !a.asNix {
+		f.call("stats", "show what evaluation did on standard error, as json", []string{"format"}, func(w []string) error {
+			if w[0] != "json" {
+				return usagef("option '--stats' must be json, not '%s'", w[0])
+			}
+			e.stats, a.observed = w[0], true
+			return nil
+		})
+		f.call("trace-calls", "show each call as it begins and ends", nil, func([]string) error {
+			return a.settings.Set("trace-function-calls", "true")
+		})
+	}
 	f.text(&e.evalStore, "eval-store", "store-url", "the store for derivations and sources")
 	f.call("override-flake", "not supported yet", []string{"original", "resolved"}, func([]string) error {
 		return fmt.Errorf("flakes are not supported yet")
@@ -107,8 +121,15 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 			a.warn(err.Error())
 		}
 	})
+	profile, err := a.beginProfile(args)
+	if err != nil {
+		return nil, err
+	}
+	stats := a.beginStats(args)
 	e, err := s.Evaluator(local.EvalConfig{
 		Calls:    calls,
+		Profile:  profile,
+		Stats:    stats,
 		Include:  args.include,
 		Trace:    func(line string) { a.progress.print(line) },
 		Warn:     a.evalWarning,
@@ -123,6 +144,9 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		return nil, err
 	}
 	a.sources, a.library = e.Sources, e.IsLibrary
+	if stats != nil {
+		a.showStats = func() error { return a.writeStats(stats, e) }
+	}
 	e.Own(a.env.Cwd)
 	x := &evaluation{Machine: e.Machine(a.context()), app: a, args: args}
 	a.onClose(x.Close)

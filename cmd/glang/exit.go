@@ -40,6 +40,9 @@ func (a *app) finish(err error) int {
 	if ferr := a.stdout.Flush(); err == nil && ferr != nil && !a.brokenPipe {
 		err = fmt.Errorf("writing to standard output: %w", ferr)
 	}
+	if err == nil && a.showStats != nil {
+		err = a.showStats()
+	}
 	a.close()
 	if err == nil {
 		return 0

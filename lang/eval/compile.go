@@ -10,6 +10,14 @@ func printNode(n ast.Node, symbols *ast.Symbols) string { return parser.Print(n,
 // compile makes code for a node in a position where it is evaluated at once.
 // Nothing of where the node stands is needed: resolve has put that into the tree.
 func (e *Evaluator) compile(n ast.Node) code {
+	c := e.compileNode(n)
+	if e.opts.Counts != nil {
+		return e.counting(n, c)
+	}
+	return c
+}
+
+func (e *Evaluator) compileNode(n ast.Node) code {
 	switch n := n.(type) {
 	case *ast.Int:
 		return newConst(Int(n.Value).at(n.Start))
@@ -64,11 +72,21 @@ func (e *Evaluator) compile(n ast.Node) code {
 
 // compileLazy makes code for a node in a position where it is delayed.
 func (e *Evaluator) compileLazy(n ast.Node) code {
+	c := e.compileLater(n)
+	if e.opts.Counts != nil {
+		if _, ok := c.(*lambda); !ok { // which may yet be given a name
+			return &countedLazy{c}
+		}
+	}
+	return c
+}
+
+func (e *Evaluator) compileLater(n ast.Node) code {
 	switch n := n.(type) {
 	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.Lambda, *ast.Var, *ast.Select:
 		return e.compile(n)
 	case *ast.Paren:
-		return e.compileLazy(n.X)
+		return e.compileLater(n.X)
 	case *ast.List:
 		if len(n.Elems) == 0 {
 			return e.compile(n)

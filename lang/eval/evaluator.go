@@ -102,6 +102,9 @@ func New(opts Options) (*Evaluator, error) {
 	if opts.Scheme == (storepath.Scheme{}) {
 		opts.Scheme = storepath.Nix("/nix/store")
 	}
+	if opts.Profile != nil {
+		opts.ShowTrace = true // for the frames of functions
+	}
 	if opts.Getenv == nil {
 		opts.Getenv = func(string) string { return "" }
 	}
@@ -165,6 +168,9 @@ func (e *Evaluator) addBuiltins(m *Machine) {
 				}
 			}
 		} else {
+			if e.opts.Profile != nil {
+				d = profiled(d)
+			}
 			b := &Builtin{BuiltinDef: d, index: i, value: v}
 			*v = builtinValue(b)
 		}

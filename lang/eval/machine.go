@@ -39,6 +39,7 @@ type Machine struct {
 	calls int // nested calls
 	depth int // nested evaluation of any kind
 
+	ticks   int // steps between two looks at ctx, fuel and the profiler
 	tick    int // steps left until the next look at ctx and fuel
 	fuel    int64
 	charged int64 // bytes not yet told to the Evaluator
@@ -46,16 +47,18 @@ type Machine struct {
 	stop    atomic.Bool // ctx is done
 	stopped func() bool
 
-	helper   bool // see parallel.go
-	team     *team
-	helps    *Fan // what a helper is at; team.mu is held
-	joins    *joinCache
-	spare    [][]Attr // memory of AttrsBuilders that are done
-	planned  plannedShape
-	buf      []byte // memory of writers that are done
-	parser   *parser.Parser
-	warnings []*diag.Error // of a helper's parser
-	resolver *resolve.Resolver
+	helper    bool // see parallel.go
+	team      *team
+	helps     *Fan // what a helper is at; team.mu is held
+	joins     *joinCache
+	spare     [][]Attr // memory of AttrsBuilders that are done
+	planned   plannedShape
+	buf       []byte // memory of writers that are done
+	parser    *parser.Parser
+	warnings  []*diag.Error // of a helper's parser
+	resolver  *resolve.Resolver
+	siteBuf   []Site // memory for samples
+	pathNames map[*selectCode]string
 }
 
 // tickSteps is how many calls and forced values go between two looks at the
@@ -73,8 +76,12 @@ func (e *Evaluator) Machine(ctx context.Context) *Machine {
 	m.stack = make([]shadow, 256)
 	m.args = make([]*Value, 256)
 	m.fuel = e.opts.Fuel
-	m.tick = tickSteps
-	if m.fuel > 0 && m.fuel < tickSteps {
+	m.ticks = tickSteps
+	if e.opts.Profile != nil {
+		m.ticks = profileSteps
+	}
+	m.tick = m.ticks
+	if m.fuel > 0 && m.fuel < int64(m.ticks) {
 		m.tick = int(m.fuel)
 	}
 	if ctx.Done() != nil {
@@ -107,7 +114,7 @@ func (m *Machine) step() {
 
 func (m *Machine) checkpoint() {
 	if m.fuel > 0 {
-		spent := int64(tickSteps)
+		spent := int64(m.ticks)
 		if m.fuel < spent {
 			spent = m.fuel
 		}
@@ -117,9 +124,12 @@ func (m *Machine) checkpoint() {
 			m.tick = 0
 			m.Fail(diag.Limit, ast.NoPos, "evaluation took more than %d steps", m.E.opts.Fuel)
 		}
-		m.tick = int(min(m.fuel, tickSteps))
+		m.tick = int(min(m.fuel, int64(m.ticks)))
 	} else {
-		m.tick = tickSteps
+		m.tick = m.ticks
+	}
+	if m.E.opts.Profile != nil {
+		m.sample()
 	}
 	m.Check()
 }
@@ -150,6 +160,9 @@ func (m *Machine) chargeSlow() {
 			m.charged = 0
 			m.Fail(diag.Limit, ast.NoPos, "evaluation needed more than %d bytes of memory", e.opts.MemoryBudget)
 		}
+	}
+	if p := e.opts.Profile; p != nil {
+		p.Alloc(m.sites(), m.charged)
 	}
 	e.allocated.Add(m.charged)
 	m.charged = 0

@@ -76,6 +76,12 @@ type Options struct {
 
 	// Calls is told of every call; nil: nobody is.
 	Calls CallHook
+	// Profile takes samples; nil: nobody does. Functions are then frames of
+	// errors too, as with ShowTrace.
+	Profile Profiler
+	// Counts is added up to as evaluation goes; nil: nothing is counted. Cores
+	// must be 1.
+	Counts *Counts
 
 	// MaxCallDepth bounds nested calls (0: 10,000), MaxForceDepth nested
 	// evaluation of any kind (0: 200,000).
