@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Regular expressions of match and split: the extended grammar of POSIX as
@@ -60,6 +61,7 @@ type regex struct {
 	memos  int // number of nodes with memo; their arg2 is their index
 	memoAt []int32
 	first  *byteSet // bytes that a match can begin with; nil: may be empty
+	spare  atomic.Pointer[regexRun]
 }
 
 // regexTree is a parsed pattern.

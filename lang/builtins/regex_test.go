@@ -2,12 +2,16 @@ package builtins
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
 
 // regexShow renders what match and split make of a pattern and a text.
-func regexShow(pattern, text string) string {
+func regexShow(pattern, text string) string { return regexShowGrace(pattern, text, freeVisits) }
+
+// regexShowGrace does so with that many visits before the memo is kept.
+func regexShowGrace(pattern, text string, grace int) string {
 	re, err := compileRegex(pattern)
 	if err != nil {
 		return "error"
@@ -23,6 +27,7 @@ func regexShow(pattern, text string) string {
 		}
 	}
 	r := re.newRun(text, nil)
+	r.grace = grace
 	if r.match() {
 		b.WriteString("match")
 		groups(r)
@@ -30,7 +35,9 @@ func regexShow(pattern, text string) string {
 		b.WriteString("no")
 	}
 	b.WriteString(" split ")
+	r.release()
 	r = re.newRun(text, nil)
+	r.grace = grace
 	last := 0
 	r.searchAll(func() {
 		s, e, _ := r.group(0)
@@ -62,6 +69,32 @@ func TestRegex(t *testing.T) {
 	} {
 		if got := regexShow(c.pattern, c.text); got != c.want {
 			t.Errorf("%q on %q:\n got  %s\n want %s", c.pattern, c.text, got, c.want)
+		}
+	}
+}
+
+// A search gives the same whether it keeps its memo from the start, from some
+// point on, or not at all.
+func TestRegexMemo(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	atoms := []string{"a", "b", "ab", ".", "[ab]", "(a)", "(a|b)", "(ab|a)", "(a*)", "(b?)", "(a|ab|b)"}
+	marks := []string{"", "", "*", "+", "?", "{1,2}"}
+	for range 3000 {
+		var pattern, text strings.Builder
+		for range 1 + rnd.IntN(4) {
+			if pattern.Len() > 0 && rnd.IntN(5) == 0 {
+				pattern.WriteString("|")
+			}
+			pattern.WriteString(atoms[rnd.IntN(len(atoms))] + marks[rnd.IntN(len(marks))])
+		}
+		for range rnd.IntN(9) {
+			text.WriteByte("aab"[rnd.IntN(3)])
+		}
+		want := regexShowGrace(pattern.String(), text.String(), 0)
+		for _, grace := range []int{1, 3, 10, 1 << 30} {
+			if got := regexShowGrace(pattern.String(), text.String(), grace); got != want {
+				t.Fatalf("%q on %q with %d visits:\n got  %s\n want %s", pattern.String(), text.String(), grace, got, want)
+			}
 		}
 	}
 }

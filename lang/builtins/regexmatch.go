@@ -19,6 +19,8 @@ type regexRun struct {
 	alts  int // pending alternatives on the stack
 	reps  []regexRep
 	stack []regexChoice
+	grace int       // visits that a search may make before the memo is kept
+	free  int       // how many are left
 	memo  [][]uint8 // by chunk of positions: what is known of node and position
 }
 
@@ -36,20 +38,28 @@ const (
 )
 
 type regexChoice struct {
-	kind uint8
-	node int32 // or the group
 	pos  int   // or the old value
 	mark int   // sols when pushed, or the old count
+	node int32 // or the group
+	kind uint8
 }
 
 const (
+	// freeVisits is how much a search may do without a memo. Most end before;
+	// to clear a memo and keep it up to date costs more than their steps.
+	freeVisits  = 1024
 	memoChunk   = 64 // positions
 	memoVisited = 1
 	memoSolved  = 2
 )
 
+// newRun begins a search; end it with release.
 func (re *regex) newRun(text string, check func()) *regexRun {
-	r := &regexRun{re: re, text: text, check: check, caps: make([]int, 2*re.groups), best: make([]int, 2*re.groups)}
+	if r := re.spare.Swap(nil); r != nil {
+		r.text, r.check, r.grace = text, check, freeVisits
+		return r
+	}
+	r := &regexRun{re: re, text: text, check: check, grace: freeVisits, caps: make([]int, 2*re.groups), best: make([]int, 2*re.groups)}
 	for i := range re.nodes {
 		if re.nodes[i].null {
 			r.reps = make([]regexRep, len(re.nodes))
@@ -59,9 +69,24 @@ func (re *regex) newRun(text string, check func()) *regexRun {
 	return r
 }
 
+// release keeps what the run has allocated for the next one; the run must not
+// be used again.
+func (r *regexRun) release() {
+	stack := r.stack[:0]
+	if cap(stack) > maxSpareStack {
+		stack = nil
+	}
+	*r = regexRun{re: r.re, caps: r.caps, best: r.best, reps: r.reps, stack: stack}
+	r.re.spare.Store(r)
+}
+
+// maxSpareStack bounds the stack that is kept with a pattern, in entries.
+const maxSpareStack = 1024
+
 // match tells whether the whole text matches; group gives what the groups took.
 func (r *regexRun) match() bool {
 	r.exact = true
+	r.free = r.grace
 	return r.attempt(0)
 }
 
@@ -74,7 +99,7 @@ func (r *regexRun) group(i int) (start, end int, ok bool) {
 // only at the position itself.
 func (r *regexRun) search(from int, prevAvail, notNull, continuous bool) bool {
 	r.prevAvail, r.notNull = prevAvail, notNull
-	r.memo = nil
+	r.memo, r.free = nil, r.grace
 	for at := from; at <= len(r.text); at++ {
 		if r.re.first == nil || at < len(r.text) && r.re.first[r.text[at]] {
 			if r.attempt(at) {
@@ -192,7 +217,7 @@ func (re *regex) consumes(n *regexNode, b byte) bool {
 }
 
 func (r *regexRun) push(kind uint8, node int32, pos, mark int) {
-	r.stack = append(r.stack, regexChoice{kind, node, pos, mark})
+	r.stack = append(r.stack, regexChoice{pos, mark, node, kind})
 }
 
 // accept notes a solution; it returns true if no other could be better.
@@ -227,8 +252,12 @@ func (r *regexRun) onceMore(node int32, pos int) bool {
 
 // enter is called after a node has consumed the byte before pos. What follows
 // depends on the two alone, for a loop counts iterations at one place only;
-// so it is explored once.
+// so it is explored once, after freeVisits.
 func (r *regexRun) enter(node int32, pos int) bool {
+	if r.free > 0 {
+		r.free--
+		return true
+	}
 	if r.memo == nil {
 		r.memo = make([][]uint8, len(r.text)/memoChunk+1)
 	}

@@ -171,6 +171,7 @@ func (t *table) match(m *machine, pos ast.Pos, args []*value) value {
 	re := t.regex(m, pos, pattern)
 	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.match")
 	run := re.newRun(s, m.Check)
+	defer run.release()
 	if !run.match() {
 		return eval.Null()
 	}
@@ -184,6 +185,7 @@ func (t *table) split(m *machine, pos ast.Pos, args []*value) value {
 	var out []*value
 	done := 0
 	run := re.newRun(s, m.Check)
+	defer run.release()
 	run.searchAll(func() {
 		start, end, _ := run.group(0)
 		m.Charge(128)
