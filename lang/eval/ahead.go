@@ -22,7 +22,8 @@ import (
 // from run to run. Where the order of symbols could be observed, attributes
 // are visited by name instead; see Machine.order.
 
-// parseAhead is the queue of files to be parsed.
+// parseAhead is what is to be parsed, last first: what was found last will
+// be needed first, and the evaluation comes the other way in a long list.
 type parseAhead struct {
 	// certain is the last symbol that was entered before the first task was
 	// queued or the first helper began; those after it come in an order that
@@ -49,6 +50,7 @@ type aheadFile struct {
 	node     ast.Node
 	err      error
 	size     int
+	paths    int // path literals in it
 	warnings []*diag.Error
 }
 
@@ -104,9 +106,10 @@ func (e *Evaluator) aheadWorker() {
 			a.mu.Unlock()
 			return
 		}
-		t := a.queue[0]
-		a.queue[0] = aheadTask{}
-		a.queue = a.queue[1:]
+		last := len(a.queue) - 1
+		t := a.queue[last]
+		a.queue[last] = aheadTask{}
+		a.queue = a.queue[:last]
 		a.mu.Unlock()
 		if t.node != nil {
 			w.search(t.node)
@@ -138,30 +141,31 @@ func (w *aheadWork) parse(t aheadTask) {
 	if err != nil {
 		return // the evaluation will see for itself
 	}
-	if t.small {
-		if st, err := e.Files().Stat(file); err != nil || st.Size() > smallFile {
-			a.mu.Lock()
-			delete(a.asked, t.path)
-			a.mu.Unlock()
-			return
-		}
+	a.mu.Lock()
+	_, begun := a.files[file]
+	a.mu.Unlock()
+	if begun {
+		return
+	}
+	src, text, err := e.readSource(file)
+	if err != nil {
+		return
 	}
 	f := &aheadFile{done: make(chan struct{})}
 	a.mu.Lock()
-	_, begun := a.files[file]
-	if !begun {
-		a.files[file] = f
+	if _, begun = a.files[file]; !begun {
+		if t.small && len(text) > smallFile {
+			delete(a.asked, t.path)
+			begun = true
+		} else {
+			a.files[file] = f
+		}
 	}
 	a.mu.Unlock()
 	if begun {
 		return
 	}
 	defer close(f.done)
-	src, text, err := e.readSource(file)
-	if err != nil {
-		f.err = err
-		return
-	}
 	if w.parser == nil {
 		o := e.parserOptions()
 		o.Warn = func(d *diag.Error) { w.warnings = append(w.warnings, d) }
@@ -175,6 +179,7 @@ func (w *aheadWork) parse(t aheadTask) {
 		f.err = w.resolver.Resolve(f.node, resolve.Scope{Globals: e.globals})
 	}
 	f.warnings = w.warnings
+	f.paths = w.parser.Paths()
 }
 
 // search queues the files that a tree seems to import.
@@ -203,7 +208,7 @@ func (w *aheadWork) node(n ast.Node) {
 	case *ast.Call:
 		w.node(n.Fn)
 		for i, a := range n.Args {
-			if p, ok := a.(*ast.Path); ok {
+			if p, ok := literalPath(a); ok {
 				w.path(p, false, i == 0 && len(n.Args) > 1 && w.isImport(n.Fn))
 			} else {
 				w.node(a)
@@ -211,8 +216,8 @@ func (w *aheadWork) node(n ast.Node) {
 		}
 	case *ast.List:
 		for _, x := range n.Elems {
-			if p, ok := x.(*ast.Path); ok {
-				w.path(p, path.Ext(p.Abs) == ".nix", false)
+			if p, ok := literalPath(x); ok {
+				w.path(p, path.Ext(p) == ".nix", false)
 			} else {
 				w.node(x)
 			}
@@ -273,13 +278,28 @@ func (w *aheadWork) set(s *ast.Set) {
 	}
 }
 
+// literalPath is the path that ./x or ./x + "/y" stands for.
+func literalPath(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.Path:
+		return n.Abs, true
+	case *ast.Binary:
+		l, isPath := n.L.(*ast.Path)
+		r, isStr := n.R.(*ast.Str)
+		if n.Op == ast.OpAdd && isPath && isStr {
+			return CleanPath(l.Abs + r.Value), true
+		}
+	}
+	return "", false
+}
+
 // path notes a path literal: an argument, or an element of a list.
-func (w *aheadWork) path(p *ast.Path, module, applied bool) {
+func (w *aheadWork) path(p string, module, applied bool) {
 	if !module {
 		w.paths++
 	}
-	if isSource(p.Abs) && (module || w.paths <= parsePaths) {
-		w.found = append(w.found, foundPath{p.Abs, module, applied})
+	if isSource(p) && (module || w.paths <= parsePaths) {
+		w.found = append(w.found, foundPath{p, module, applied})
 	}
 }
 

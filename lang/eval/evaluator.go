@@ -61,6 +61,7 @@ type Evaluator struct {
 	live     map[*Machine]struct{}
 
 	files      fileCache
+	plainDirs  stringSet // folders that are no symbolic links
 	parsing    parseAhead
 	searchMu   sync.Mutex
 	searched   map[string]string // search path entry → folder, or "" if there is none
@@ -341,7 +342,7 @@ type OSFiles struct{}
 
 // The methods of [Files].
 func (OSFiles) Open(name string) (fs.File, error)          { return os.Open(name) }
-func (OSFiles) ReadFile(name string) ([]byte, error)       { return os.ReadFile(name) }
+func (OSFiles) ReadFile(name string) ([]byte, error)       { return readFile(name) }
 func (OSFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (OSFiles) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(name) }
 func (OSFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -187,9 +188,14 @@ const maxLinks = 1024
 // ResolveSymlinks follows the symbolic links in a path; with ancestors, not
 // that of its last component. What does not exist stays as it is.
 func (e *Evaluator) ResolveSymlinks(name string, ancestors bool) (string, error) {
-	if o, _ := e.overlay(name); o != nil {
+	if o, _ := e.overlay(name); o != nil || e.linkless(name, ancestors) {
 		return name, nil
 	}
+	return e.followLinks(name, ancestors)
+}
+
+// followLinks is ResolveSymlinks one component after the other.
+func (e *Evaluator) followLinks(name string, ancestors bool) (string, error) {
 	res := ""
 	todo := strings.Split(name, "/")
 	links := 0
@@ -235,6 +241,68 @@ func (e *Evaluator) ResolveSymlinks(name string, ancestors bool) (string, error)
 		res = "/"
 	}
 	return res, nil
+}
+
+// linkless tells whether a path is canonical as it is. Folders once found to be
+// no links are taken for that from then on.
+func (e *Evaluator) linkless(name string, ancestors bool) bool {
+	if e.opts.Pure || e.opts.Restrict || !isClean(name) {
+		return false
+	}
+	end := len(name)
+	if ancestors {
+		end = strings.LastIndexByte(name, '/')
+	}
+	at := end
+	for at > 0 && !e.plainDirs.has(name[:at]) {
+		at = strings.LastIndexByte(name[:at], '/')
+	}
+	for at < end {
+		if i := strings.IndexByte(name[at+1:end], '/'); i >= 0 {
+			at += 1 + i
+		} else {
+			at = end
+		}
+		st, err := e.opts.Files.Lstat(name[:at])
+		if err != nil {
+			return true // what lies below does not exist either
+		}
+		if st.Mode()&fs.ModeSymlink != 0 {
+			return false
+		}
+		if st.IsDir() {
+			e.plainDirs.add(name[:at])
+		}
+	}
+	return true
+}
+
+// stringSet is a set of strings for several goroutines.
+type stringSet struct {
+	mu sync.RWMutex
+	m  map[string]struct{}
+}
+
+func (s *stringSet) has(x string) bool {
+	s.mu.RLock()
+	_, ok := s.m[x]
+	s.mu.RUnlock()
+	return ok
+}
+
+func (s *stringSet) add(x string) {
+	s.mu.Lock()
+	if s.m == nil {
+		s.m = map[string]struct{}{}
+	}
+	s.m[x] = struct{}{}
+	s.mu.Unlock()
+}
+
+func (s *stringSet) clear() {
+	s.mu.Lock()
+	clear(s.m)
+	s.mu.Unlock()
 }
 
 // DisplayPath is a path as messages show it: those of overlays have names of

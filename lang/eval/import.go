@@ -34,6 +34,7 @@ func (e *Evaluator) ResetFiles() {
 	e.parsing.mu.Lock()
 	e.parsing.asked, e.parsing.files = map[string]bool{}, map[string]*aheadFile{}
 	e.parsing.mu.Unlock()
+	e.plainDirs.clear()
 	e.copyMu.Lock()
 	clear(e.copied)
 	e.copyMu.Unlock()
@@ -101,7 +102,9 @@ func (m *Machine) ParseFile(file string, locals ...map[ast.Symbol]uint32) ast.No
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}
-	m.E.aheadOf(aheadTask{node: node})
+	if m.parser.Paths() > 0 {
+		m.E.aheadOf(aheadTask{node: node})
+	}
 	if o, _ := m.E.overlay(file); o != nil && o.Internal {
 		m.E.allowMu.Lock()
 		m.E.internalAt = append(m.E.internalAt, posRange{src.Base, src.Base + ast.Pos(src.Size) + 1})
@@ -113,7 +116,7 @@ func (m *Machine) ParseFile(file string, locals ...map[ast.Symbol]uint32) ast.No
 // takeAhead takes over a file that was parsed ahead.
 func (m *Machine) takeAhead(f aheadFile) ast.Node {
 	m.Charge(int64(f.size))
-	if f.err == nil {
+	if f.err == nil && f.paths > 0 {
 		m.E.aheadOf(aheadTask{node: f.node})
 	}
 	for _, w := range f.warnings {
@@ -165,6 +168,7 @@ func (m *Machine) ScopedImport(scope *Attrs, name string) Value {
 // folder stands for its default.nix, or, without one, its default.expr.
 func (e *Evaluator) ResolveExprPath(name string) (string, error) {
 	files := e.Files()
+	var st fs.FileInfo
 	for follow := 0; name != "/"; {
 		if follow++; follow >= maxLinks {
 			return "", &diag.Error{Message: Messagef("too many symbolic links encountered while traversing the path '%s'", e.DisplayPath(name))}
@@ -174,8 +178,7 @@ func (e *Evaluator) ResolveExprPath(name string) (string, error) {
 			return "", e.FileError(name, err)
 		}
 		p := path.Join(dir, path.Base(name))
-		st, err := files.Lstat(p)
-		if err != nil {
+		if st, err = files.Lstat(p); err != nil {
 			return "", e.FileError(p, err)
 		}
 		if st.Mode()&fs.ModeSymlink == 0 {
@@ -190,11 +193,7 @@ func (e *Evaluator) ResolveExprPath(name string) (string, error) {
 		}
 		name = CleanPath(target)
 	}
-	st, err := files.Stat(name)
-	if err != nil {
-		return "", e.FileError(name, err)
-	}
-	if st.IsDir() {
+	if st == nil || st.IsDir() {
 		if _, err := files.Lstat(path.Join(name, "default.nix")); errors.Is(err, fs.ErrNotExist) {
 			if _, err := files.Lstat(path.Join(name, "default.expr")); err == nil {
 				return path.Join(name, "default.expr"), nil

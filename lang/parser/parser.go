@@ -83,6 +83,7 @@ type Parser struct {
 	lexer   *lexer.PeekingLexer
 
 	depth    int
+	literals int  // paths seen
 	bindings bool // parse the bindings of a REPL
 	failure  *diag.Error
 	soft     []*diag.Error // errors that parsing went on after
@@ -145,6 +146,9 @@ func (p *Parser) ParseBindings(src *ast.Source, text []byte, base BasePaths) (*a
 	return node.(*ast.Attrs), nil
 }
 
+// Paths is the number of path literals in the last text.
+func (p *Parser) Paths() int { return p.literals }
+
 // Comments are those of the last text, in order; only with [Options.Keep].
 func (p *Parser) Comments() []Comment { return p.comments }
 
@@ -155,7 +159,7 @@ func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bo
 	}
 	// The tree copies what it keeps, so the text is not held on to.
 	p.scanner.reset(view(text), src.Base)
-	p.paths, p.bindings, p.depth, p.failure, p.soft = base, bindings, 0, nil, nil
+	p.paths, p.bindings, p.depth, p.literals, p.failure, p.soft = base, bindings, 0, 0, nil, nil
 	p.sets.reset()
 	defer p.forget()
 	p.window.fill(&p.scanner)

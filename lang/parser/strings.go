@@ -263,6 +263,7 @@ func join(dir, text string) string {
 func (p *Parser) parsePath() ast.Node {
 	t := p.tok()
 	start, text := t.Pos.Offset, t.Value
+	p.literals++
 	node := &ast.Path{At: ast.At{Start: p.at(start)}, Text: p.alloc.keepText(text)}
 	warn := func(s Severity, setting, what string) {
 		if s != Ignore {
