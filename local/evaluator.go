@@ -22,6 +22,8 @@ type EvalConfig struct {
 	// Trace and Warn receive what expressions say; see [eval.Options].
 	Trace func(line string)
 	Warn  func(w *diag.Error)
+	// Info receives what is being copied for expressions.
+	Info func(message string)
 	// Realiser and Fetcher may be nil.
 	Realiser eval.Realiser
 	Fetcher  eval.Fetcher
@@ -98,7 +100,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		opts.Parser.ShortPaths = parser.Warn
 	}
 	cfg.observe(&opts)
-	opts.Paths = NewPathAdder(s)
+	opts.Paths, opts.Closures = NewPathAdder(s), closures{s, cfg.Info}
 	if opts.Restrict {
 		// What the search path names may be read.
 		for _, e := range opts.NixPath {

@@ -133,6 +133,7 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		Include:  args.include,
 		Trace:    func(line string) { a.progress.print(line) },
 		Warn:     a.evalWarning,
+		Info:     func(message string) { a.logf(levelInfo, "%s", message) },
 		Realiser: a.evalRealiser(),
 		Fetcher:  a.evalFetcher(s),
 		ReadOnly: a.readOnly,

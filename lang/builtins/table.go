@@ -703,6 +703,13 @@ func (t *table) fetchTable() []eval.BuiltinDef {
 			Doc: "Fetches a revision of a Mercurial repository.",
 		},
 		{
+			Name: "fetchClosure", Args: []string{"args"}, Fn: fetchClosure,
+			Feature: "fetch-closure",
+			Doc: "Copies a store path, with all it refers to, from the binary cache `fromStore`, and returns it. `fromPath` must be " +
+				"content-addressed; or `toPath` is what it becomes when it is rewritten to content-addressed form (`\"\"`: the error tells); " +
+				"or `inputAddressed = true` takes it as it is, if a trusted key has signed it.",
+		},
+		{
 			Name: "fetchTree", Global: true, Args: []string{"input"}, Fn: t.fetchTree,
 			Feature: "fetch-tree",
 			Doc: "Fetches a tree or file. The argument is a set whose `type` says how (`\"git\"`, `\"github\"`, " +
@@ -710,20 +717,20 @@ func (t *table) fetchTable() []eval.BuiltinDef {
 		},
 		{
 			Name: "getFlake", Args: []string{"args"}, Fn: t.getFlake,
-			Feature: "flakes",
+			Feature: "flakes", Shown: true,
 			Doc: "Fetches a flake by its reference, and returns its outputs with what is known of the tree. Inputs come from " +
 				"its lock file; what is not locked is taken as it is now. In pure mode the reference must be locked.",
 			Example: `(builtins.getFlake "github:NixOS/nixpkgs/ae2e6b3958682513d28f7d633734571fb18285dd").lib`,
 		},
 		{
 			Name: "parseFlakeRef", Args: []string{"flake-ref"}, Fn: parseFlakeRef,
-			Feature: "flakes",
+			Feature: "flakes", Shown: true,
 			Doc:     "The attributes of a flake reference.",
 			Example: `builtins.parseFlakeRef "github:o/r/main?dir=d" # => { dir = "d"; owner = "o"; ref = "main"; repo = "r"; type = "github"; }`,
 		},
 		{
 			Name: "flakeRefToString", Args: []string{"attrs"}, Fn: flakeRefToString,
-			Feature: "flakes",
+			Feature: "flakes", Shown: true,
 			Doc:     "The flake reference with the given attributes.",
 			Example: `builtins.flakeRefToString { type = "github"; owner = "o"; repo = "r"; } # => "github:o/r"`,
 		},

@@ -153,8 +153,17 @@ func (e *Evaluator) addBuiltins(m *Machine) {
 	set.Put(e.Sym.Builtins, e.builtins, ast.NoPos)
 	for i := range e.opts.Builtins {
 		d := e.opts.Builtins[i]
-		if d.Feature != "" && !e.opts.ExperimentalFeatures[d.Feature] || d.Impure && e.opts.Pure {
+		if d.Impure && e.opts.Pure {
 			continue
+		}
+		if d.Feature != "" && !e.opts.ExperimentalFeatures[d.Feature] {
+			if !d.Shown {
+				continue
+			}
+			d.Fn = func(m *Machine, pos ast.Pos, _ []*Value) Value {
+				m.Fail(diag.Eval, pos, "experimental Nix feature '%s' is disabled; add '--extra-experimental-features %s' to enable it", d.Feature, d.Feature)
+				return Null()
+			}
 		}
 		v := new(Value)
 		if d.Fn == nil {

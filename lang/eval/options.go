@@ -36,6 +36,9 @@ type Options struct {
 	Realiser Realiser
 	// Fetcher downloads for the fetching builtins; nil refuses.
 	Fetcher Fetcher
+	// Closures copies store paths with what they refer to (builtins.fetchClosure);
+	// nil refuses.
+	Closures ClosureStore
 	// Scheme is how store paths are computed; zero means Nix's for /nix/store.
 	Scheme storepath.Scheme
 
@@ -168,6 +171,17 @@ type Fetcher interface {
 	FetchTree(ctx context.Context, kind string, attrs map[string]any) (path storepath.Path, info map[string]any, err error)
 }
 
+// ClosureStore copies closures from other stores, given by address, into the
+// evaluator's.
+type ClosureStore interface {
+	IsValid(ctx context.Context, p storepath.Path) (bool, error)
+	// ContentAddressed tells whether a valid path follows from its contents.
+	ContentAddressed(ctx context.Context, p storepath.Path) (bool, error)
+	CopyClosure(ctx context.Context, from string, p storepath.Path) error
+	// RewriteClosure copies it in content-addressed form and returns what p became.
+	RewriteClosure(ctx context.Context, from string, p storepath.Path) (storepath.Path, error)
+}
+
 // BuiltinDef describes a builtin. Its Name is without leading underscores;
 // the base scope has it as Name if Global, else as __Name, and builtins as Name.
 type BuiltinDef struct {
@@ -177,7 +191,9 @@ type BuiltinDef struct {
 	Doc     string
 	Example string
 	Feature string // the experimental feature that it needs, or ""
-	Impure  bool   // missing in pure mode
+	// Shown: it is there without the feature too, and fails when it is called.
+	Shown  bool
+	Impure bool // missing in pure mode
 	// Internal builtins are not in any scope; code written in the language
 	// for the evaluator's own use reaches them by [Machine.Internal].
 	Internal bool
