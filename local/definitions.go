@@ -68,7 +68,7 @@ var definitions = [...]Definition{
 	{Name: "commit-lock-file-summary", Kind: String, Aliases: []string{"commit-lockfile-summary"}, Feature: "flakes", Doc: "commit message for lock files"},
 	{Name: "compress-build-log", Kind: Bool, Default: "true", Aliases: []string{"build-compress-log"}, Doc: "compress build logs"},
 	{Name: "connect-timeout", Kind: Int, Default: "15", Doc: "seconds to wait for a connection"},
-	{Name: "cores", Kind: Int, Default: "0", Aliases: []string{"build-cores"}, Doc: "processors one build may use; 0 means all"},
+	{Name: "cores", Kind: Int, Default: "0", Aliases: []string{"build-cores"}, Doc: "processors that evaluation and each build may use; 0 means all"},
 	{Name: "debian-mirrors", Kind: List, Doc: "roots of Debian's archive for mirror://debian, file:// folders included; glang's own"},
 	{Name: "debugger-on-trace", Kind: Bool, Default: "false", Doc: "open the debugger at builtins.break"},
 	{Name: "debugger-on-warn", Kind: Bool, Default: "false", Doc: "open the debugger at a warning"},

@@ -96,6 +96,9 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		MaxCallDepth:              int(set.Int("max-call-depth")),
 		Cores:                     runtime.GOMAXPROCS(0),
 	}
+	if n := int(set.Int("cores")); n > 0 {
+		opts.Cores = min(n, 2*opts.Cores) // more would only get in each other's way
+	}
 	if set.Bool("warn-short-path-literals") && !set.Overridden("lint-short-path-literals") {
 		opts.Parser.ShortPaths = parser.Warn
 	}

@@ -108,7 +108,16 @@ func listToAttrs(m *machine, pos ast.Pos, args []*value) value {
 	list := m.ForceList(args[0], pos, "while evaluating the argument passed to builtins.listToAttrs")
 	const inPair = "in a {name=...; value=...;} pair"
 	b := m.NewAttrs(len(list))
-	for _, e := range list {
+	fan := m.FanOut(list, func(h *machine, i int) {
+		if v, ok := h.ForceAttrs(list[i], pos, "").Get(h.E.Sym.Name); ok {
+			h.Force(v, pos)
+		}
+	})
+	if fan != nil {
+		defer fan.End()
+	}
+	for i, e := range list {
+		fan.Reach(i)
 		pair := m.ForceAttrs(e, pos, "while evaluating an element of the list passed to builtins.listToAttrs")
 		nameV, namePos := m.GetAttr(pair, m.E.Sym.Name, inPair)
 		name := m.ForceStringNoCtx(nameV, namePos, "while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs")

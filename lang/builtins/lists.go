@@ -100,7 +100,12 @@ func concatLists(m *machine, pos ast.Pos, args []*value) value {
 	lists := m.ForceList(args[0], pos, "while evaluating the first argument passed to builtins.concatLists")
 	var only *value
 	n, nonEmpty := 0, 0
-	for _, l := range lists {
+	fan := m.FanOut(lists, func(h *machine, i int) { h.Force(lists[i], pos) })
+	if fan != nil {
+		defer fan.End()
+	}
+	for i, l := range lists {
+		fan.Reach(i)
 		elems := m.ForceList(l, pos, "while evaluating a value of the list passed to builtins.concatLists")
 		if len(elems) > 0 {
 			n += len(elems)

@@ -61,7 +61,12 @@ func concatStringsSep(m *machine, pos ast.Pos, args []*value) value {
 	const context = "while evaluating one element of the list of strings to concat passed to builtins.concatStringsSep"
 	var few [16]string
 	parts := few[:0]
-	for _, e := range list {
+	fan := m.FanOut(list, func(h *machine, i int) { h.CoerceToString(list[i], pos, "", coerceStrict) })
+	if fan != nil {
+		defer fan.End()
+	}
+	for i, e := range list {
+		fan.Reach(i)
 		s, c := m.CoerceToString(e, pos, context, coerceStrict)
 		ctx = m.JoinContexts(ctx, c)
 		parts = append(parts, s)
