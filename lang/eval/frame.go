@@ -10,8 +10,9 @@ import "unsafe"
 // A slab stays alive while anything cut from it does, and with it all that its
 // other pieces refer to: little of a large heap would ever become garbage
 // (3,000 packages of nixpkgs: 1.0 GB alive at the end instead of 0.2). So a
-// machine cuts only its first slabBudget bytes from slabs; what comes after is
-// allocated piece by piece, and frames are recycled through free lists.
+// machine and its helpers cut only their first slabBudget bytes from slabs;
+// what comes after is allocated piece by piece, and frames are recycled
+// through free lists.
 
 // frame is an environment: the frame around it, then the slots. It is a
 // pointer into a slab of words; slot i lies i+1 words after its start.
@@ -62,7 +63,7 @@ func (m *Machine) wordsSlow(n int) unsafe.Pointer {
 		return unsafe.Pointer(unsafe.SliceData(s))
 	}
 	m.Charge(4096)
-	m.slabbed += 4096
+	m.slabbed = m.slabs.Add(4096)
 	m.wordSlab = new([wordSlab]unsafe.Pointer)
 	m.wordNext = n
 	return unsafe.Pointer(&m.wordSlab[0])
@@ -116,7 +117,7 @@ func (m *Machine) newValue() *Value {
 			return new(Value)
 		}
 		m.Charge(2048)
-		m.slabbed += 2048
+		m.slabbed = m.slabs.Add(2048)
 		m.valueSlab = new([valueSlab]Value)
 		m.valueNext = 0
 	}

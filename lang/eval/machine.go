@@ -22,7 +22,8 @@ type Machine struct {
 	valueNext int
 	wordSlab  *[wordSlab]unsafe.Pointer
 	wordNext  int
-	slabbed   int64            // bytes of slabs so far
+	slabs     *atomic.Int64    // bytes of slabs so far, those of helpers included
+	slabbed   int64            // slabs, when the last slab was made
 	freed     [maxFreed]*frame // by number of slots, linked through up
 
 	stack  []shadow // what is being evaluated, outermost first
@@ -70,7 +71,7 @@ func (e *Evaluator) Machine(ctx context.Context) *Machine {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	m := &Machine{E: e, ctx: ctx, valueNext: valueSlab, wordNext: wordSlab}
+	m := &Machine{E: e, ctx: ctx, valueNext: valueSlab, wordNext: wordSlab, slabs: new(atomic.Int64)}
 	m.id = e.machines.Add(1) & ownerMask
 	m.hole = kindBlackhole | m.id<<ownerShift
 	m.stack = make([]shadow, 256)

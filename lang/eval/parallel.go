@@ -151,6 +151,7 @@ func (t *team) recruit(m *Machine) {
 	} else {
 		h = m.E.Machine(m.ctx)
 		h.helper = true
+		h.slabs = m.slabs
 		h.team = t
 	}
 	t.helpers = append(t.helpers, h)
