@@ -9,17 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file has all the unsafe code of the package. It starts a process that
-// makes a list of system calls and then becomes the builder, without any Go
-// code in between.
+// This file and clone_linux_amd64.s have all the unsafe code of the package.
+// They start a process that makes a list of system calls and then becomes the
+// builder, without any Go code in between.
 //
 // What is gained: the other way to do things in a new namespace is to execute
 // the own binary a second time, and a Go program of this size takes 4 to 5 ms
 // of processor time to start, more than everything else about a small build
 // together (measured: 15.2 ms a build with it, the builder's own start
-// included). A shared address space (vfork), which would be cheaper still, is
-// not possible: the child has to wait for its uid map, written by another
-// thread of the parent.
+// included).
 //
 // How: package syscall's own way of starting a process, with the runtime's
 // hooks before and after fork (runtime.syscall_runtime_BeforeFork says that
@@ -27,7 +25,11 @@ import (
 // allocate, grow its stack or wait for a lock: fork is one function that does
 // nothing but raw system calls, whose arguments were laid out before.
 //
-// It falls back to nothing: where fork fails, the error says so.
+// startShared does the same without the copy, in assembly. vfork is not
+// possible: the child has to wait for its uid map, written by its parent.
+//
+// Where that is not to be had fork takes its place, and where fork fails, the
+// error says so.
 
 //go:linkname runtimeBeforeFork syscall.runtime_BeforeFork
 func runtimeBeforeFork()
@@ -44,6 +46,17 @@ type program struct {
 	what  []string // what each call is for, to explain its failure
 	regs  []uintptr
 	keep  []any // what arguments point to
+	plain bool  // do with fork
+}
+
+// A work is what the child works on.
+type work struct {
+	calls                *call
+	n                    uintptr // number of calls
+	regs                 *uintptr
+	syncR, syncW, errors uintptr
+	buf                  [8]byte // for the byte that is read from syncR
+	rep                  report
 }
 
 // A call is one system call. A result can be kept in a register and used as
@@ -118,6 +131,8 @@ func pin[T any](p *program, v *T) unsafe.Pointer {
 	return unsafe.Pointer(v)
 }
 
+const sigSetmask = 2 // SIG_SETMASK
+
 // exec appends the end of the program.
 func (p *program) exec(path string, args, env []string) error {
 	argv, err := syscall.SlicePtrFromStrings(args)
@@ -129,6 +144,7 @@ func (p *program) exec(path string, args, env []string) error {
 		return err
 	}
 	p.keep = append(p.keep, argv, envp)
+	p.do("setting the signal mask", unix.SYS_RT_SIGPROCMASK, sigSetmask, pin(p, new(uint64)), nil, 8) // none blocked
 	p.do("executing '"+path+"'", unix.SYS_EXECVE, path, unsafe.Pointer(&argv[0]), unsafe.Pointer(&envp[0]))
 	return nil
 }
@@ -141,11 +157,19 @@ type report struct {
 
 func readReport(b []byte) report { return *(*report)(unsafe.Pointer(&b[0])) }
 
-// start forks. The child waits until the caller writes to syncW, or dies if
-// that is closed. A call that fails is reported to errors.
+// start makes the process. The child waits until the caller writes to syncW,
+// or dies if that is closed. A call that fails is reported to errors. p must
+// stay reachable until the child has become the builder or is gone.
 func (p *program) start(flags uintptr, syncR, syncW, errors *os.File) (pid int, err error) {
-	fds := [3]uintptr{syncR.Fd(), syncW.Fd(), errors.Fd()}
-	pid, errno := fork(flags|uintptr(unix.SIGCHLD), p.calls, p.regs, fds, new([8]byte), new(report))
+	w := &work{calls: &p.calls[0], n: uintptr(len(p.calls)), regs: &p.regs[0], syncR: syncR.Fd(), syncW: syncW.Fd(), errors: errors.Fd()}
+	p.keep = append(p.keep, w)
+	errno := syscall.ENOSYS
+	if !p.plain {
+		pid, errno = startShared(flags, w)
+	}
+	if errno != 0 { // if fork can do no better, it says why
+		pid, errno = fork(flags|uintptr(unix.SIGCHLD), p.calls, p.regs, w)
+	}
 	runtime.KeepAlive(p)
 	runtime.KeepAlive(syncR)
 	runtime.KeepAlive(syncW)
@@ -161,7 +185,7 @@ func (p *program) start(flags uintptr, syncR, syncW, errors *os.File) (pid int, 
 //go:noinline
 //go:norace
 //go:nocheckptr
-func fork(flags uintptr, calls []call, regs []uintptr, fds [3]uintptr, buf *[8]byte, rep *report) (pid int, err syscall.Errno) {
+func fork(flags uintptr, calls []call, regs []uintptr, w *work) (pid int, err syscall.Errno) {
 	runtimeBeforeFork()
 	r, _, e := syscall.RawSyscall6(unix.SYS_CLONE, flags, 0, 0, 0, 0, 0)
 	if e != 0 || r != 0 {
@@ -170,8 +194,8 @@ func fork(flags uintptr, calls []call, regs []uintptr, fds [3]uintptr, buf *[8]b
 	}
 	runtimeAfterForkInChild()
 	syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
-	syscall.RawSyscall6(unix.SYS_CLOSE, fds[1], 0, 0, 0, 0, 0) // else the read below would never end without the parent
-	n, _, e := syscall.RawSyscall6(unix.SYS_READ, fds[0], uintptr(unsafe.Pointer(buf)), 1, 0, 0, 0)
+	syscall.RawSyscall6(unix.SYS_CLOSE, w.syncW, 0, 0, 0, 0, 0) // else the read below would never end without the parent
+	n, _, e := syscall.RawSyscall6(unix.SYS_READ, w.syncR, uintptr(unsafe.Pointer(&w.buf)), 1, 0, 0, 0)
 	if e != 0 || n != 1 { // the parent gave up
 		for {
 			syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 1, 0, 0, 0, 0, 0)
@@ -191,8 +215,8 @@ func fork(flags uintptr, calls []call, regs []uintptr, fds [3]uintptr, buf *[8]b
 		}
 		r, _, e := syscall.RawSyscall6(c.nr, a0, a1, a2, a3, a4, a5)
 		if e != 0 && e != c.tolerate {
-			rep.Call, rep.Errno = uintptr(i), uintptr(e)
-			syscall.RawSyscall6(unix.SYS_WRITE, fds[2], uintptr(unsafe.Pointer(rep)), unsafe.Sizeof(*rep), 0, 0, 0)
+			w.rep.Call, w.rep.Errno = uintptr(i), uintptr(e)
+			syscall.RawSyscall6(unix.SYS_WRITE, w.errors, uintptr(unsafe.Pointer(&w.rep)), unsafe.Sizeof(w.rep), 0, 0, 0)
 			for {
 				syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 1, 0, 0, 0, 0, 0)
 			}

@@ -31,6 +31,7 @@ type Room struct {
 	Dir string
 
 	remove   func(path string) error
+	fork     bool // start builds with fork alone, for tests
 	root     bool // we are root: builders get a host uid of their own
 	uid, gid int  // the builder's, on the host
 	free     []string

@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,7 +50,7 @@ func builder(what string) int {
 		}
 		status, _ := os.ReadFile("/proc/self/status")
 		for _, line := range strings.Split(string(status), "\n") {
-			if strings.HasPrefix(line, "Cap") || strings.HasPrefix(line, "NoNewPrivs") || strings.HasPrefix(line, "Seccomp:") || strings.HasPrefix(line, "Groups") {
+			if strings.HasPrefix(line, "Cap") || strings.HasPrefix(line, "NoNewPrivs") || strings.HasPrefix(line, "Seccomp:") || strings.HasPrefix(line, "Groups") || strings.HasPrefix(line, "SigBlk") {
 				fmt.Println(strings.Join(strings.Fields(line), " "))
 			}
 		}
@@ -93,7 +95,16 @@ func builder(what string) int {
 	return 0
 }
 
-func run(t *testing.T, change func(*sandbox.Spec)) (string, sandbox.Status, string) {
+// A way is one of those in which a build can be started.
+type way struct{ fork bool }
+
+// eachWay runs a test in all of them.
+func eachWay(t *testing.T, test func(*testing.T, way)) {
+	t.Run("best", func(t *testing.T) { test(t, way{}) })
+	t.Run("fork", func(t *testing.T) { test(t, way{fork: true}) })
+}
+
+func (w way) run(t *testing.T, change func(*sandbox.Spec)) (string, sandbox.Status, string) {
 	t.Helper()
 	if err := sandbox.Available(); err != nil {
 		if os.Getenv("GLANG_TEST_SANDBOX") != "" {
@@ -106,6 +117,9 @@ func run(t *testing.T, change func(*sandbox.Spec)) (string, sandbox.Status, stri
 	room, err := sandbox.OpenRoom(dir, 1, os.RemoveAll)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if w.fork {
+		room.ForkOnly()
 	}
 	for _, d := range []string{store, store + "/input", store + "/hidden"} {
 		if err := os.Mkdir(d, 0o755); err != nil {
@@ -147,8 +161,10 @@ func do(what string) func(*sandbox.Spec) {
 	return func(s *sandbox.Spec) { s.Args = []string{"builder", what} }
 }
 
-func TestView(t *testing.T) {
-	got, st, _ := run(t, do("look"))
+func TestView(t *testing.T) { eachWay(t, testView) }
+
+func testView(t *testing.T, w way) {
+	got, st, _ := w.run(t, do("look"))
 	want := `uid 1000 100 pid 1 cwd /build host localhost
 /: bin build dev etc proc store tmp
 /store: file input link
@@ -157,6 +173,7 @@ func TestView(t *testing.T) {
 /build: 
 /proc/self/fd: 0 1 2 3
 Groups:
+SigBlk: 0000000000000000
 CapInh: 0000000000000000
 CapPrm: 0000000000000000
 CapEff: 0000000000000000
@@ -175,8 +192,10 @@ Seccomp: 2
 	}
 }
 
-func TestWrites(t *testing.T) {
-	got, st, dir := run(t, do("write"))
+func TestWrites(t *testing.T) { eachWay(t, testWrites) }
+
+func testWrites(t *testing.T, w way) {
+	got, st, dir := w.run(t, do("write"))
 	want := "setuid: operation not permitted xattr: operation not supported\n"
 	if d := cmp.Diff(want, got); d != "" || !st.OK() {
 		t.Errorf("status %v (-want +got):\n%s", st, d)
@@ -187,28 +206,73 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-func TestNetwork(t *testing.T) {
-	got, _, _ := run(t, do("net"))
+func TestNetwork(t *testing.T) { eachWay(t, testNetwork) }
+
+func testNetwork(t *testing.T, w way) {
+	got, _, _ := w.run(t, do("net"))
 	if !strings.Contains(got, "network is unreachable") {
 		t.Errorf("dialling out: %s", got)
 	}
 }
 
-func TestLeavesNoProcess(t *testing.T) {
-	got, st, _ := run(t, do("orphan"))
+func TestLeavesNoProcess(t *testing.T) { eachWay(t, testLeavesNoProcess) }
+
+func testLeavesNoProcess(t *testing.T, w way) {
+	got, st, _ := w.run(t, do("orphan"))
 	if got != "started true\n" || !st.OK() {
 		t.Errorf("%q, %v", got, st)
 	}
 }
 
-func TestMissingBuilder(t *testing.T) {
-	got, st, _ := run(t, func(s *sandbox.Spec) { s.Path, s.Args = "/none", []string{"none"} })
+func TestMissingBuilder(t *testing.T) { eachWay(t, testMissingBuilder) }
+
+func testMissingBuilder(t *testing.T, w way) {
+	got, st, _ := w.run(t, func(s *sandbox.Spec) { s.Path, s.Args = "/none", []string{"none"} })
 	if got != "executing '/none': No such file or directory" {
 		t.Errorf("%q, %v", got, st)
 	}
 }
 
+// TestBusyParent starts builds from a program that makes garbage and is sent
+// signals: none of its code may run in the children, whose memory it shares.
+func TestBusyParent(t *testing.T) { eachWay(t, testBusyParent) }
+
+func testBusyParent(t *testing.T, w way) {
+	stop := make(chan bool)
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = make([]byte, 1<<16)
+				runtime.GC()
+				_ = syscall.Kill(os.Getpid(), syscall.SIGURG)
+			}
+		}
+	})
+	var builds sync.WaitGroup
+	for range 4 {
+		builds.Go(func() {
+			for range 8 {
+				if got, st, _ := w.run(t, do("nothing")); got != "" || !st.OK() {
+					t.Errorf("%q, %v", got, st)
+				}
+			}
+		})
+	}
+	builds.Wait()
+	close(stop)
+	busy.Wait()
+}
+
 func BenchmarkTrivial(b *testing.B) {
+	b.Run("best", func(b *testing.B) { benchmark(b, way{}) })
+	b.Run("fork", func(b *testing.B) { benchmark(b, way{fork: true}) })
+}
+
+func benchmark(b *testing.B, w way) {
 	if err := sandbox.Available(); err != nil {
 		b.Skip(err)
 	}
@@ -217,6 +281,9 @@ func BenchmarkTrivial(b *testing.B) {
 	room, err := sandbox.OpenRoom(filepath.Join(store, "room"), 1, os.RemoveAll)
 	if err != nil {
 		b.Fatal(err)
+	}
+	if w.fork {
+		room.ForkOnly()
 	}
 	for b.Loop() {
 		p, err := room.Start(&sandbox.Spec{StoreDir: "/store", RealStore: store, Shell: self, Path: "/bin/sh", Args: []string{"builder", "nothing"}})

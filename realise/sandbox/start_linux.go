@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -57,6 +58,7 @@ func (r *Room) start(spec *Spec, mounts []string, p *Process, child *os.File) er
 	defer setupW.Close()
 
 	l := &layout{Spec: spec, room: r}
+	l.plain = r.fork
 	l.do("opening standard input", unix.SYS_DUP3, null.Fd(), 0, 0)
 	l.do("opening standard output", unix.SYS_DUP3, child.Fd(), 1, 0)
 	l.do("opening standard error", unix.SYS_DUP3, child.Fd(), 2, 0)
@@ -83,10 +85,11 @@ func (r *Room) start(spec *Spec, mounts []string, p *Process, child *os.File) er
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		p.endHelper()
 		_, werr := p.proc.Wait()
+		runtime.KeepAlive(l)
 		return errors.Join(refused(err), werr, setupR.Close())
 	}
 	p.setup = setupR
-	p.explain = func(b []byte) error {
+	p.explain = func(b []byte) error { // keeps l, as long as the child needs it
 		rep := readReport(b)
 		errno := syscall.Errno(rep.Errno)
 		if int(rep.Call) == len(l.calls)-1 {
