@@ -13,8 +13,9 @@ const module = "github.com/seed192a40f6/glang"
 var levels = map[string]int{
 	"store/hash": 0, "stdlib": 0, "internal/golden": 0, "internal/xzenc": 0, "internal/bench": 0, "realise/sandbox": 0,
 	"lang/ast": 1, "store/storepath": 1, "store/nar": 1, "lang/flakeref": 1, "realise/shell": 1,
-	"lang/diag":   2,
-	"lang/parser": 3, "lang/resolve": 3, "lang/format": 3, "derivation": 3,
+	"realise/shell/takeover": 2,
+	"lang/diag":              2,
+	"lang/parser":            3, "lang/resolve": 3, "lang/format": 3, "derivation": 3,
 	"lang/eval": 4, "store": 4,
 	"lang/builtins": 5, "store/binarycache": 5, "store/storetest": 5, "local/evalcache": 5,
 	"lang/lsp": 6, "realise": 6,
