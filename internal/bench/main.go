@@ -4,6 +4,12 @@
 //	go run ./internal/bench -reference 'DIR/nix nix-instantiate' -reference-floor 'DIR/nix true' \
 //	    -nixpkgs DIR -system FILE -all FILE -names FILE
 //
+//	go run ./internal/bench -builds -reference 'DIR/nix nix-build' -reference-floor 'DIR/nix true'
+//
+// measures sandboxed builds instead, those of tests/bench/builds, with two
+// commands that take nix-build's arguments, -glang 'FILE nix-build' likewise.
+// Each run has a new store in the directory for temporary files.
+//
 // The two run in turn, -n times each. A row gives the medians: wall and CPU
 // time (user and system) in seconds, peak memory in MB, and the ratio of
 // glang's to the reference's. Where the reference needs a wrapper, the time
@@ -30,6 +36,8 @@ type work struct {
 	own  []string // for glang alone, before the others
 	// first runs glang once more before the measurement, to fill the cache.
 	warm bool
+	// store gives each run a store of its own.
+	store bool
 }
 
 type sample struct {
@@ -46,16 +54,21 @@ func main() {
 	all := flag.String("all", "", "an expression over all top-level names, with arguments tree and list")
 	names := flag.String("names", "", "the list for -all")
 	exprs := flag.String("exprs", "tests/bench", "a folder of expressions")
+	builds := flag.Bool("builds", false, "measure builds: the commands are like nix-build")
 	only := flag.String("only", "", "run what matches this regular expression")
 	n := flag.Int("n", 5, "runs of each")
 	flag.Parse()
-	if err := run(*glang, *reference, *floor, *nixpkgs, *system, *all, *names, *exprs, *only, *n); err != nil {
+	tool := "nix-instantiate"
+	if *builds {
+		tool = "nix-build"
+	}
+	if err := run(tool, *glang, *reference, *floor, *nixpkgs, *system, *all, *names, *exprs, *only, *n); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(glang, reference, floor, nixpkgs, system, all, names, exprs, only string, n int) error {
+func run(tool, glang, reference, floor, nixpkgs, system, all, names, exprs, only string, n int) error {
 	if glang == "" {
 		dir, err := os.MkdirTemp("", "bench")
 		if err != nil {
@@ -69,13 +82,18 @@ func run(glang, reference, floor, nixpkgs, system, all, names, exprs, only strin
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("building glang: %w", err)
 		}
-		glang += " nix-instantiate"
+		glang += " " + tool
 	}
 	match, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	ws, err := workloads(nixpkgs, system, all, names, exprs)
+	var ws []work
+	if tool == "nix-build" {
+		ws, err = buildWorkloads(filepath.Join(exprs, "builds"))
+	} else {
+		ws, err = workloads(nixpkgs, system, all, names, exprs)
+	}
 	if err != nil {
 		return err
 	}
@@ -183,6 +201,10 @@ func unparsable(p string) bool {
 
 func measure(w work, glang, reference, floor string, n int) error {
 	own := append(slices.Clone(w.own), w.args...)
+	once := runOnce
+	if w.store {
+		once = withStore
+	}
 	if w.warm {
 		if _, err := once(glang, own); err != nil {
 			return err
@@ -202,7 +224,7 @@ func measure(w work, glang, reference, floor string, n int) error {
 			return err
 		}
 		if floor != "" {
-			f, err := once(floor, nil)
+			f, err := runOnce(floor, nil)
 			if err != nil {
 				return err
 			}
@@ -222,8 +244,8 @@ func measure(w work, glang, reference, floor string, n int) error {
 	return nil
 }
 
-// once runs a command whose words are separated by blanks.
-func once(command string, args []string) (sample, error) {
+// runOnce runs a command whose words are separated by blanks.
+func runOnce(command string, args []string) (sample, error) {
 	words := append(strings.Fields(command), args...)
 	cmd := exec.Command(words[0], words[1:]...)
 	var errs strings.Builder
