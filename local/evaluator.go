@@ -40,6 +40,8 @@ type EvalConfig struct {
 	Stats   *Stats
 	// Notes makes errors say more than the reference's; see [eval.Options].
 	Notes bool
+	// Debugger is told where evaluation stops; nil: it does not.
+	Debugger eval.Debugger
 	// Results records what the evaluation does; nil: nobody does.
 	Results *Results
 }
@@ -103,6 +105,10 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		opts.Parser.ShortPaths = parser.Warn
 	}
 	cfg.observe(&opts)
+	if cfg.Debugger != nil {
+		opts.Debugger, opts.DebugIgnoreTry, opts.Cores = cfg.Debugger, set.Bool("ignore-try"), 1
+		opts.DebugTrace, opts.DebugWarn = set.Bool("debugger-on-trace"), set.Bool("debugger-on-warn")
+	}
 	opts.Paths, opts.Closures = NewPathAdder(s), closures{s, cfg.Info}
 	if opts.Restrict {
 		// What the search path names may be read.

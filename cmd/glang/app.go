@@ -36,7 +36,9 @@ type app struct {
 	noGCWarn      bool
 	gcWarned      bool
 	announced     bool
-	noBuildOutput bool   // -Q
+	noBuildOutput bool // -Q
+	debug         bool // --debugger
+	debugger      *debugger
 	errorJSON     bool   // --error-format json
 	readOnly      bool   // write nothing to the store
 	storeURI      string // --store, empty if not given

@@ -126,7 +126,13 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		return nil, err
 	}
 	stats := a.beginStats(args)
+	var debug eval.Debugger
+	if a.debug {
+		a.debugger = &debugger{a: a}
+		debug = a.debugger
+	}
 	e, err := s.Evaluator(local.EvalConfig{
+		Debugger: debug,
 		Calls:    calls,
 		Profile:  profile,
 		Stats:    stats,

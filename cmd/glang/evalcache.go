@@ -18,7 +18,7 @@ import (
 // cached gives what run gives, from the cache of evaluation results if it is
 // there. The request tells apart what one command line may ask for.
 func (a *app) cached(request string, run func() ([]byte, error)) (result []byte, hit bool, err error) {
-	if !a.settings.Bool("eval-cache") || a.settings.ObservesCalls() || a.observed || a.env.Get("NIX_SHOW_STATS") != "" {
+	if !a.settings.Bool("eval-cache") || a.settings.ObservesCalls() || a.observed || a.debug || a.env.Get("NIX_SHOW_STATS") != "" {
 		result, err = run()
 		return result, false, err
 	}

@@ -57,6 +57,7 @@ func (a *app) sourceFlags(f *flagSet) *sourceArgs {
 	})
 	f.short['E'] = f.long["expr"]
 	f.texts(&s.attrs, "attr,A", "path", "take this attribute of the expression")
+	f.boolean(&a.debug, "debugger", "open a REPL where evaluation fails, or meets builtins.break")
 	f.boolean(&s.derivation, "derivation", "work on the derivation itself")
 	f.boolean(&s.stdin, "stdin", "read further arguments from standard input")
 	for _, name := range []string{"recreate-lock-file", "no-update-lock-file", "no-write-lock-file", "no-registries", "commit-lock-file"} {

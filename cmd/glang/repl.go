@@ -47,6 +47,10 @@ type repl struct {
 	loaded []string // files, by :load
 	last   *eval.Attrs
 
+	debug *debugState // if this is the REPL of a debugger
+	quit  bool        // :q, or the end of input
+	leave bool        // evaluation is to go on
+
 	in        lineReader
 	showTrace bool
 	interrupt interrupter
@@ -70,13 +74,19 @@ func (a *app) repl(src *sourceArgs, words []string) error {
 	if a.asNix {
 		name = "Nix " + nixVersion
 	}
+	if a.debug {
+		name += " debugger"
+	}
 	r.notice("%s\nType :? for help.", name)
 	r.reset()
+	r.in = newLineReader(r)
+	defer func() { r.in.Close() }()
+	if a.debugger != nil {
+		a.debugger.in = r.in
+	}
 	if err := r.onMachine(r.load); err != nil {
 		return err
 	}
-	r.in = newLineReader(r)
-	defer func() { r.in.Close() }()
 	return r.loop()
 }
 
@@ -97,6 +107,7 @@ func (r *repl) loop() error {
 		case errors.Is(err, errAborted):
 			input, line = "", ""
 		case errors.Is(err, io.EOF):
+			r.quit = true
 			r.a.println()
 			return r.a.stdout.Flush()
 		case err != nil:
@@ -117,7 +128,8 @@ func (r *repl) loop() error {
 		if err != nil {
 			r.printError(err)
 		}
-		if quit {
+		if quit || r.leave {
+			r.quit = quit
 			return nil
 		}
 		input = ""
@@ -131,6 +143,9 @@ func (r *repl) loop() error {
 // onMachine runs f with a new machine and a context that Ctrl-C ends. The
 // first time it makes the evaluator.
 func (r *repl) onMachine(f func() error) error {
+	if r.debug != nil {
+		return f() // on the machine that stopped
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	r.a.ctx, r.a.cancel = ctx, cancel

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,32 +45,63 @@ func replCommands() []replCommand {
 		})
 	}
 	return []replCommand{
-		{[]string{":a", ":add"}, "EXPR", "put the attributes of a set into scope", simple((*repl).add)},
-		{[]string{":b"}, "EXPR", "build a derivation", drv((*repl).build)},
-		{[]string{":bl"}, "EXPR", "build a derivation and link to its outputs from here", drv((*repl).buildLink)},
-		{[]string{":doc"}, "EXPR", "show the documentation of a function or attribute", simple((*repl).doc)},
-		{[]string{":e", ":edit"}, "EXPR", "open a package, function or file in $EDITOR, then reload", simple((*repl).edit)},
-		{[]string{":env"}, "", "list the variables of this session", simple((*repl).env)},
-		{[]string{":i"}, "EXPR", "build a derivation and install it into the profile", tool("nix-env", "-i")},
-		{[]string{":l", ":load"}, "PATH", "load a file and put its attributes into scope", simple((*repl).loadCommand)},
-		{[]string{":lf", ":load-flake"}, "REF", "load a flake and put its outputs into scope", simple((*repl).loadFlake)},
-		{[]string{":ll", ":last-loaded"}, "", "list the variables that were put into scope last", simple((*repl).showLast)},
-		{[]string{":log"}, "EXPR", "show the log of a derivation's build", drv((*repl).log)},
-		{[]string{":p", ":print"}, "EXPR", "evaluate all of a value and print it; strings plainly", simple((*repl).printAll)},
-		{[]string{":q", ":quit"}, "", "leave", func(*repl, string) (bool, error) { return true, nil }},
-		{[]string{":r", ":reload"}, "", "forget all variables and load all files again", simple((*repl).reload)},
-		{[]string{":sh"}, "EXPR", "open a shell with a derivation's dependencies", tool("nix-shell")},
-		{[]string{":stats"}, "", "show what evaluation has used so far", simple((*repl).stats)},
-		{[]string{":t"}, "EXPR", "tell the type of a value", simple((*repl).typeOf)},
-		{[]string{":te", ":trace-enable"}, "[BOOL]", "show whole traces of errors, or not, or change it", simple((*repl).traceEnable)},
-		{[]string{":time"}, "EXPR", "evaluate and print, and tell how long it took", simple((*repl).time)},
-		{[]string{":u"}, "EXPR", "build a derivation and open a shell with it", simple((*repl).use)},
-		{[]string{":?", ":help"}, "", "show this list", simple((*repl).help)},
+		{[]string{":a", ":add"}, "<expr>", "Add attributes from resulting set to scope", simple((*repl).add)},
+		{[]string{":b"}, "<expr>", "Build a derivation", drv((*repl).build)},
+		{[]string{":bl"}, "<expr>", "Build a derivation, creating GC roots in the\nworking directory", drv((*repl).buildLink)},
+		{[]string{":e", ":edit"}, "<expr>", "Open package or function in $EDITOR", simple((*repl).edit)},
+		{[]string{":i"}, "<expr>", "Build derivation, then install result into\ncurrent profile", tool("nix-env", "-i")},
+		{[]string{":l", ":load"}, "<path>", "Load Nix expression and add it to scope", simple((*repl).loadCommand)},
+		{[]string{":lf", ":load-flake"}, "<ref>", "Load Nix flake and add it to scope", simple((*repl).loadFlake)},
+		{[]string{":ll", ":last-loaded"}, "", "Show most recently loaded variables added to scope", simple((*repl).showLast)},
+		{[]string{":p", ":print"}, "<expr>", "Evaluate and print expression recursively\nStrings are printed directly, without escaping.", simple((*repl).printAll)},
+		{[]string{":q", ":quit"}, "", "Exit nix-repl", func(*repl, string) (bool, error) { return true, nil }},
+		{[]string{":r", ":reload"}, "", "Reload all files", simple((*repl).reload)},
+		{[]string{":sh"}, "<expr>", "Build dependencies of derivation, then start\nnix-shell", tool("nix-shell")},
+		{[]string{":t"}, "<expr>", "Describe result of evaluation", simple((*repl).typeOf)},
+		{[]string{":u"}, "<expr>", "Build derivation, then start nix-shell", simple((*repl).use)},
+		{[]string{":doc"}, "<expr>", "Show documentation of a builtin function", simple((*repl).doc)},
+		{[]string{":log"}, "<expr>", "Show logs for a derivation", drv((*repl).log)},
+		{[]string{":te", ":trace-enable"}, "[bool]", "Enable, disable or toggle showing traces for\nerrors", simple((*repl).traceEnable)},
+		{[]string{":?", ":help"}, "", "Brings up this help menu", simple((*repl).help)},
 	}
 }
 
+// ownCommands are those that the reference has not, or only in its debugger.
+func ownCommands() []replCommand {
+	simple := func(f func(r *repl, arg string) error) func(*repl, string) (bool, error) {
+		return func(r *repl, arg string) (bool, error) { return false, f(r, arg) }
+	}
+	return []replCommand{
+		{[]string{":env"}, "", "Show the variables of this session", simple((*repl).env)},
+		{[]string{":stats"}, "[expr]", "Show what evaluation has used, or uses for expr", simple((*repl).stats)},
+		{[]string{":time"}, "<expr>", "Evaluate and print, and tell how long it took", simple((*repl).time)},
+	}
+}
+
+// debugCommands are those of a debugger.
+func debugCommands() []replCommand {
+	simple := func(f func(r *repl, arg string) error) func(*repl, string) (bool, error) {
+		return func(r *repl, arg string) (bool, error) { return false, f(r, arg) }
+	}
+	return []replCommand{
+		{[]string{":env"}, "", "Show env stack", simple((*repl).envStack)},
+		{[]string{":bt", ":backtrace"}, "", "Show trace stack", simple((*repl).backtrace)},
+		{[]string{":st"}, "[idx]", "Change to another trace in the stack", simple((*repl).chooseTrace)},
+		{[]string{":c", ":continue"}, "", "Go until end of program, exception, or builtins.break", goOn(false)},
+		{[]string{":s", ":step"}, "", "Go one step", goOn(true)},
+	}
+}
+
+// commands are those that the session has.
+func (r *repl) commands() []replCommand {
+	if r.debug != nil {
+		return slices.Concat(debugCommands(), replCommands(), ownCommands())
+	}
+	return slices.Concat(replCommands(), ownCommands())
+}
+
 func (r *repl) command(name, arg string) (quit bool, err error) {
-	for _, c := range replCommands() {
+	for _, c := range r.commands() {
 		for _, n := range c.names {
 			if n == name {
 				return c.run(r, arg)
@@ -82,18 +114,36 @@ func (r *repl) command(name, arg string) (quit bool, err error) {
 func (r *repl) help(string) error {
 	r.a.println("The following commands are available:")
 	r.a.println()
-	line := func(what, doc string) { r.a.printf("  %-28s %s\n", what, doc) }
-	line("<expr>", "evaluate an expression and print it, one level deep")
-	line("<x> = <expr>", "bind a variable; several bindings and inherit work too")
-	for _, c := range replCommands() {
-		what := strings.Join(c.names, ", ")
-		if c.arg != "" {
-			what += " <" + strings.ToLower(strings.Trim(c.arg, "[]")) + ">"
+	line := func(what, doc string) {
+		r.a.printf("  %-28s %s\n", what, strings.ReplaceAll(doc, "\n", "\n"+strings.Repeat(" ", 31)))
+	}
+	list := func(commands []replCommand) {
+		for _, c := range commands {
+			line(strings.TrimSpace(strings.Join(c.names, ", ")+" "+c.arg), c.doc)
 		}
-		line(what, c.doc)
+	}
+	line("<expr>", "Evaluate and print expression")
+	line("<x> = <expr>", "Bind expression to variable")
+	list(replCommands())
+	if !r.a.asNix {
+		list(ownCommands())
+	}
+	if r.debug != nil {
+		r.a.print(debugHelp)
 	}
 	return nil
 }
+
+// debugHelp is the reference's.
+const debugHelp = `
+        Debug mode commands
+  :env             Show env stack
+  :bt, :backtrace  Show trace stack
+  :st              Show current trace
+  :st <idx>        Change to another trace in the stack
+  :c, :continue    Go until end of program, exception, or builtins.break
+  :s, :step        Go one step
+`
 
 func (r *repl) add(arg string) error {
 	return r.withValue(arg, func(v *eval.Value) error { return r.x.Do(func() { r.addAttrs(v) }) })

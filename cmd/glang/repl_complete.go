@@ -30,7 +30,7 @@ func (r *repl) complete(before, word string) []string {
 	switch {
 	case before == "" && strings.HasPrefix(word, ":"):
 		var out []string
-		for _, c := range replCommands() {
+		for _, c := range r.commands() {
 			for _, n := range c.names {
 				if strings.HasPrefix(n, word) {
 					out = append(out, n)

@@ -19,6 +19,8 @@ import (
 type lineReader interface {
 	Prompt(prompt string) (string, error)
 	Suspend() (resume func())
+	// Serve says whose lines these are from now on, and whose they were.
+	Serve(*repl) *repl
 	Close()
 }
 
@@ -58,6 +60,12 @@ func (p *plainLines) Prompt(prompt string) (string, error) {
 	return line, nil
 }
 
+func (p *plainLines) Serve(r *repl) *repl {
+	old := p.r
+	p.r = r
+	return old
+}
+
 func (p *plainLines) Suspend() func() { return func() {} }
 func (p *plainLines) Close()          {}
 
@@ -73,7 +81,7 @@ func (e *editor) open() {
 	e.l = liner.NewLiner()
 	e.l.SetCtrlCAborts(true)
 	e.l.SetTabCompletionStyle(liner.TabPrints)
-	e.l.SetWordCompleter(e.r.completeWord)
+	e.l.SetWordCompleter(func(line string, pos int) (string, []string, string) { return e.r.completeWord(line, pos) })
 	e.l.SetMultiLineMode(true)
 	for _, h := range e.history {
 		e.l.AppendHistory(h)
@@ -95,6 +103,12 @@ func (e *editor) Prompt(prompt string) (string, error) {
 		}
 	}
 	return line, nil
+}
+
+func (e *editor) Serve(r *repl) *repl {
+	old := e.r
+	e.r = r
+	return old
 }
 
 func (e *editor) Suspend() func() {

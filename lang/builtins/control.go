@@ -65,6 +65,9 @@ func trace(m *machine, pos ast.Pos, args []*value) value {
 			f("trace: " + m.PrintValue(args[0], eval.PrintOptions{}))
 		}
 	}
+	if m.E.Options().DebugTrace {
+		m.Break()
+	}
 	m.Force(args[1], pos)
 	return *args[1]
 }
@@ -87,6 +90,9 @@ func warn(m *machine, pos ast.Pos, args []*value) value {
 	if o.AbortOnWarn {
 		m.Fail(diag.Eval, ast.NoPos, "aborting to reveal stack trace of warning, as abort-on-warn is set")
 	}
+	if o.DebugTrace || o.DebugWarn {
+		m.Break()
+	}
 	m.Force(args[1], pos)
 	return *args[1]
 }
@@ -99,8 +105,9 @@ func warnf(m *machine, format string, args ...any) {
 	}
 }
 
-// breakpoint does nothing: there is no debugger.
+// breakpoint stops here, if there is a debugger.
 func breakpoint(m *machine, pos ast.Pos, args []*value) value {
+	m.Break()
 	m.Force(args[0], pos)
 	return *args[0]
 }

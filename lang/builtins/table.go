@@ -540,7 +540,7 @@ func controlTable() []eval.BuiltinDef {
 		},
 		{
 			Name: "break", Global: true, Args: []string{"v"}, Fn: breakpoint,
-			Doc: "Returns *v*. There is no debugger that would stop here.",
+			Doc: "Returns *v*. With `--debugger`, evaluation stops here and the debugger begins.",
 		},
 		{
 			Name: "addErrorContext", Args: []string{"message", "e"}, Fn: addErrorContext,

@@ -16,6 +16,7 @@ const (
 	ansiGreen   = "\x1b[32;1m"
 	ansiWarning = "\x1b[35;1m"
 	ansiBlue    = "\x1b[34;1m"
+	ansiCyan    = "\x1b[36;1m"
 )
 
 // Quote marks a part of a message as the reference marks the values it quotes
@@ -182,6 +183,28 @@ func (f *formatter) frame(fr Frame) {
 	if f.position("  ", fr.Pos) {
 		f.count++
 	}
+}
+
+// Excerpt shows a position as a line of its own, and the lines around it; ""
+// if it is not known.
+func Excerpt(sources *ast.Sources, pos ast.Pos, color bool) string {
+	loc, ok := sources.Locate(pos)
+	if !ok {
+		return ""
+	}
+	f := formatter{sources: sources}
+	f.position("", pos)
+	// The reference shows it bare here, and a blank line before the text.
+	head := fmt.Sprintf("%s%s:%d:%d%s", ansiCyan, showOrigin(loc.Source), loc.Line, loc.Column, ansiNormal)
+	_, lines, _ := strings.Cut(f.b.String(), "\n")
+	text := head + "\n"
+	if lines != "" {
+		text += "\n" + lines
+	}
+	if !color {
+		text = FilterANSI(text)
+	}
+	return text
 }
 
 // position shows where pos is and the lines around it.

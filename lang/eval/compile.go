@@ -11,6 +11,9 @@ func printNode(n ast.Node, symbols *ast.Symbols) string { return parser.Print(n,
 // Nothing of where the node stands is needed: resolve has put that into the tree.
 func (e *Evaluator) compile(n ast.Node) code {
 	c := e.compileNode(n)
+	if e.opts.Debugger != nil {
+		c = e.debugPoint(n, c)
+	}
 	if e.opts.Counts != nil {
 		return e.counting(n, c)
 	}
@@ -235,7 +238,12 @@ func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
 		l.nargs += l.inner.nargs
 	} else {
 		l.body.node = n.Body
-		l.recycle = !l.isSet && e.opts.Calls == nil && !captures(n.Body)
+		if e.opts.Debugger != nil {
+			scope, _ := e.scopeOf(n.Body)
+			l.body.code, l.body.node = &bodyPoint{l: l, body: e.newDeferred(n.Body), scope: scope}, nil
+			l.body.ready.Store(true)
+		}
+		l.recycle = !l.isSet && e.opts.Calls == nil && e.opts.Debugger == nil && !captures(n.Body)
 	}
 	l.index = e.codes.addLambda(l)
 	return l

@@ -91,6 +91,7 @@ type Failure struct {
 	// trace is what was being evaluated, outermost last. It grows while the
 	// failure unwinds further, for the values that have failed with it too.
 	trace atomic.Pointer[[]shadow]
+	shown bool // to the debugger
 	m     *Evaluator
 	// note adds notes when the error is shown; nil for most.
 	note func(e *diag.Error)
@@ -270,9 +271,9 @@ func (f *Failure) frame(e *diag.Error, trace []shadow, i int) {
 func (s *shadow) text() string { return unsafe.String((*byte)(s.p), int(s.len)) }
 
 // mark is a state of the machine to which an error is unwound.
-type mark struct{ sp, argTop, calls, depth int }
+type mark struct{ sp, argTop, calls, depth, points int }
 
-func (m *Machine) mark() mark { return mark{m.sp, m.argTop, m.calls, m.depth} }
+func (m *Machine) mark() mark { return mark{m.sp, m.argTop, m.calls, m.depth, len(m.points)} }
 
 // unwind brings the machine back to a mark and hands the entries above it to
 // the failure, if there is one. Values that were being evaluated become failed, or, if the
@@ -308,6 +309,7 @@ func (m *Machine) unwind(k mark, f *Failure) {
 	clear(entries)
 	clear(m.args[k.argTop:m.argTop])
 	m.sp, m.argTop, m.calls, m.depth = k.sp, k.argTop, k.calls, k.depth
+	m.points = m.points[:k.points]
 }
 
 // catch runs f and returns the failure that it ended with, or nil.
@@ -319,6 +321,7 @@ func (m *Machine) catch(f func()) (failure *Failure) {
 			if !ok {
 				fl = m.internalError(r)
 			}
+			m.debugFailure(fl)
 			m.unwind(k, fl)
 			failure = fl
 		}
@@ -371,7 +374,10 @@ func (m *Machine) Catch(f func()) *Failure { return m.catch(f) }
 // TryEval forces v; ok is false if it failed with an error that tryEval
 // catches. Other errors pass through.
 func (m *Machine) TryEval(v *Value, pos ast.Pos) (ok bool) {
-	if fl := m.catch(func() { m.Force(v, pos) }); fl != nil {
+	m.trying++
+	fl := m.catch(func() { m.Force(v, pos) })
+	m.trying--
+	if fl != nil {
 		if fl.e.Kind.Catchable() {
 			m.Effect()
 			return false

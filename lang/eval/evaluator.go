@@ -60,6 +60,10 @@ type Evaluator struct {
 	waiting  map[uint32]*Value // machine id → what it waits for
 	live     map[*Machine]struct{}
 
+	debugMu     sync.Mutex
+	debugScopes map[ast.Node]*debugScope // if there is a debugger
+	debugOver   atomic.Bool              // it has had enough
+
 	files      fileCache
 	plainDirs  stringSet // folders that are no symbolic links
 	parsing    parseAhead
@@ -315,7 +319,11 @@ func (m *Machine) resolve(node ast.Node, locals []map[ast.Symbol]uint32) error {
 	if m.resolver == nil {
 		m.resolver = resolve.New(m.E.Symbols)
 	}
-	return m.resolver.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals})
+	err := m.resolver.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals})
+	if err == nil && m.E.opts.Debugger != nil {
+		m.E.noteScopes(node, locals)
+	}
+	return err
 }
 
 // Eval evaluates a tree that Parse returned in the base scope.

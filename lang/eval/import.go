@@ -77,7 +77,14 @@ func (m *Machine) ImportLater(name string) *Value {
 func (m *Machine) evalFile(file string) Value {
 	node := m.ParseFile(file)
 	m.pushText(shadowFile, file, 0, ast.NoPos)
-	x := m.Eval(node)
+	var x Value
+	if m.E.opts.Debugger != nil {
+		m.enterPoint(ast.NoPos, Messagef("while evaluating the file '%s':", m.E.DisplayPath(file)), nil, nil)
+		x = m.Eval(node)
+		m.leavePoint()
+	} else {
+		x = m.Eval(node)
+	}
 	m.sp--
 	return x
 }

@@ -48,6 +48,11 @@ type Machine struct {
 	stop    atomic.Bool // ctx is done
 	stopped func() bool
 
+	points    []DebugPoint // if there is a debugger
+	stepping  bool         // stop at the next point
+	debugging bool         // the debugger is looking around
+	trying    int          // nested tryEval
+
 	helper    bool // see parallel.go
 	team      *team
 	helps     *Fan // what a helper is at; team.mu is held

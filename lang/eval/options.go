@@ -86,6 +86,12 @@ type Options struct {
 	// must be 1.
 	Counts *Counts
 
+	// Debugger is told where evaluation stops; nil: it does not. It wants
+	// Cores to be 1. DebugIgnoreTry leaves errors inside tryEval alone;
+	// DebugTrace and DebugWarn stop at builtins.trace and builtins.warn too.
+	Debugger                              Debugger
+	DebugIgnoreTry, DebugTrace, DebugWarn bool
+
 	// MaxCallDepth bounds nested calls (0: 10,000), MaxForceDepth nested
 	// evaluation of any kind (0: 200,000).
 	MaxCallDepth, MaxForceDepth int
