@@ -234,15 +234,22 @@ func (f *flagSet) checkFeatures() error {
 	return nil
 }
 
+// shown are the flags that help shows, sorted.
+func (f *flagSet) shown() []*flag {
+	var flags []*flag
+	for _, fl := range f.flags {
+		if !fl.hidden && fl.doc != "" {
+			flags = append(flags, fl)
+		}
+	}
+	sort.SliceStable(flags, func(i, j int) bool { return flags[i].long < flags[j].long })
+	return flags
+}
+
 // usage prints the flags of a command for its help.
 func (f *flagSet) usage() string {
-	flags := append([]*flag(nil), f.flags...)
-	sort.SliceStable(flags, func(i, j int) bool { return flags[i].long < flags[j].long })
 	var b strings.Builder
-	for _, fl := range flags {
-		if fl.hidden || fl.doc == "" {
-			continue
-		}
+	for _, fl := range f.shown() {
 		head := "      "
 		if fl.short != 0 {
 			head = "  -" + string(fl.short)

@@ -54,8 +54,8 @@ func (a *app) parseOld(f *flagSet, args []string) (done bool, err error) {
 		return true, a.printVersion()
 	case help:
 		name := toolName(a.program)
-		a.printf("%s, as the tool of that name of Nix %s.\n\nUsage:\n  %s [FLAG...] [ARGUMENT...]\n\nFlags:\n%s", name, nixVersion, name, f.usage())
-		return true, nil
+		p := toolPages[name]
+		return true, a.showMan(name, manPage(name, p.short, p.synopsis, p.description, f))
 	case err != nil:
 		return false, err
 	}
