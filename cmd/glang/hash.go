@@ -93,7 +93,7 @@ func (a *app) hashPaths(paths []string, mode storepath.Method, algo hash.Algo, f
 		case storepath.Flat:
 			h, err = hashFile(algo, p)
 		case storepath.NAR:
-			h, _, err = nar.Hash(algo, canonicalParent(p), nil)
+			h, _, err = nar.HashTree(algo, a.files(), canonicalParent(p), nil)
 		default:
 			err = fmt.Errorf("hashing in the mode '%s' is not supported here", mode)
 		}

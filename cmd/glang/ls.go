@@ -178,7 +178,7 @@ func (a *app) narDump() *cobra.Command {
 			if len(f.args) != 1 {
 				return usagef("one path expected")
 			}
-			return nar.Dump(a.stdout, f.args[0], nil)
+			return nar.DumpTree(a.stdout, a.files(), f.args[0], nil)
 		}
 	})
 	c.Aliases = []string{"dump-path"}

@@ -327,7 +327,7 @@ func (r *storeRun) dump() error {
 	if err := r.oneArg(); err != nil {
 		return err
 	}
-	return nar.Dump(r.app.stdout, r.args[0], nil)
+	return nar.DumpTree(r.app.stdout, r.app.files(), r.args[0], nil)
 }
 
 func (r *storeRun) restore() error {
@@ -344,7 +344,18 @@ func (r *storeRun) restore() error {
 		}
 		return fmt.Errorf("creating file '%s': %w", r.args[0], &errnoError{syscall.EEXIST})
 	}
+	if r.app.settings.Bool("use-case-hack") {
+		return nar.RestoreCaseHack(in, r.args[0])
+	}
 	return nar.Restore(in, r.args[0])
+}
+
+// files are those of the machine, by the names that they have in archives.
+func (a *app) files() nar.Tree {
+	if a.settings.Bool("use-case-hack") {
+		return nar.WithoutCaseHack(nar.OS())
+	}
+	return nar.OS()
 }
 
 func (r *storeRun) export() error {

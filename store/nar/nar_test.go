@@ -465,3 +465,41 @@ func BenchmarkDump(b *testing.B) {
 		}
 	}
 }
+
+// TestCaseHack restores names that differ in case only, and dumps them again.
+func TestCaseHack(t *testing.T) {
+	src := fstest.MapFS{
+		"Foo": {Data: []byte("1")}, "foo": {Data: []byte("2")}, "FOO/Bar": {Data: []byte("3")}, "FOO/bar": {Data: []byte("4")}, "FOO/baz": {Data: []byte("5")},
+	}
+	var want bytes.Buffer
+	if err := DumpFS(&want, src, ".", nil); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	if err := RestoreCaseHack(bytes.NewReader(want.Bytes()), dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"FOO/Bar": "3", "FOO/bar~nix~case~hack~1": "4", "FOO/baz": "5", "Foo~nix~case~hack~1": "1", "foo~nix~case~hack~2": "2"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != text {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	var got bytes.Buffer
+	if err := DumpTree(&got, WithoutCaseHack(OS()), dir, nil); err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
+		t.Errorf("dumped otherwise than restored: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "foo~nix~case~hack~3"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := DumpTree(io.Discard, WithoutCaseHack(OS()), dir, nil); err == nil || !strings.Contains(err.Error(), "file name collision") {
+		t.Errorf("a collision gives %v", err)
+	}
+	bad := fstest.MapFS{"Test": {}, "Test~nix~case~hack~1": {}, "test": {}}
+	var b bytes.Buffer
+	if err := DumpFS(&b, bad, ".", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := RestoreCaseHack(&b, filepath.Join(t.TempDir(), "bad")); err == nil || !strings.Contains(err.Error(), "collides with case-hacked file name 'Test~nix~case~hack~1'") {
+		t.Errorf("a name like a hacked one gives %v", err)
+	}
+}

@@ -20,7 +20,13 @@ func Restore(r io.Reader, dest string) error {
 }
 
 // RestoreReader is [Restore] from a Reader at its start.
-func RestoreReader(nr *Reader, dest string) error {
+func RestoreReader(nr *Reader, dest string) error { return restore(nr, dest, false) }
+
+// RestoreCaseHack is [Restore] for a file system that may not tell names by
+// case: see [WithoutCaseHack].
+func RestoreCaseHack(r io.Reader, dest string) error { return restore(NewReader(r), dest, true) }
+
+func restore(nr *Reader, dest string, caseHack bool) error {
 	parent, err := os.OpenRoot(filepath.Dir(dest))
 	if err != nil {
 		return err
@@ -28,6 +34,10 @@ func RestoreReader(nr *Reader, dest string) error {
 	// stack holds the open directories from the parent of dest to the one
 	// being filled.
 	stack := []*os.Root{parent}
+	var names []caseNames // of the directories in stack
+	if caseHack {
+		names = append(names, caseNames{})
+	}
 	defer func() {
 		for _, d := range stack {
 			d.Close()
@@ -51,6 +61,14 @@ func RestoreReader(nr *Reader, dest string) error {
 			stack = stack[:len(stack)-1]
 		}
 		dir := stack[len(stack)-1]
+		if caseHack {
+			names = names[:len(stack)]
+			if h.Path != "" {
+				if name, err = names[len(names)-1].hack(name); err != nil {
+					return err
+				}
+			}
+		}
 		switch h.Type {
 		case Regular:
 			err = restoreFile(dir, name, nr, h)
@@ -61,6 +79,9 @@ func RestoreReader(nr *Reader, dest string) error {
 			if err = dir.Mkdir(name, 0o777); err == nil {
 				if sub, err = dir.OpenRoot(name); err == nil {
 					stack = append(stack, sub)
+					if caseHack {
+						names = append(names, caseNames{})
+					}
 				}
 			}
 		}
