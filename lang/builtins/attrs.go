@@ -1,6 +1,8 @@
 package builtins
 
 import (
+	"slices"
+
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/eval"
 )
@@ -82,23 +84,13 @@ func removeAttrs(m *machine, pos ast.Pos, args []*value) value {
 	if len(drop) == 0 {
 		return *args[0]
 	}
-	if len(drop) <= 8 {
-		return eval.AttrsValue(m.FilterAttrs(set, func(name ast.Symbol, _ *value) bool {
-			for _, d := range drop {
-				if d == name {
-					return false
-				}
-			}
-			return true
-		}))
-	}
-	dropped := make(map[ast.Symbol]struct{}, len(drop))
-	for _, d := range drop {
-		dropped[d] = struct{}{}
-	}
+	// FilterAttrs goes in the order of symbols.
+	slices.Sort(drop)
 	return eval.AttrsValue(m.FilterAttrs(set, func(name ast.Symbol, _ *value) bool {
-		_, ok := dropped[name]
-		return !ok
+		for len(drop) > 0 && drop[0] < name {
+			drop = drop[1:]
+		}
+		return len(drop) == 0 || drop[0] != name
 	}))
 }
 
@@ -123,15 +115,10 @@ func listToAttrs(m *machine, pos ast.Pos, args []*value) value {
 		name := m.ForceStringNoCtx(nameV, namePos, "while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs")
 		b.Put(m.E.Symbols.Intern(name), e, ast.NoPos)
 	}
-	pairs := b.Build()
-	n := pairs.Len()
-	out := m.NewAttrs(n)
-	for i := range n {
-		a := pairs.Index(i)
-		v, at := m.GetAttr(a.Value.Attrs(), m.E.Sym.Value, inPair)
-		out.Put(a.Name, v, at)
-	}
-	return eval.AttrsValue(out.Build())
+	b.Each(func(a eval.Attr) (*value, ast.Pos) {
+		return m.GetAttr(a.Value.Attrs(), m.E.Sym.Value, inPair)
+	})
+	return eval.AttrsValue(b.Build())
 }
 
 // intersectAttrs takes time in the size of the smaller set.

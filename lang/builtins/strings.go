@@ -187,7 +187,8 @@ func (t *table) split(m *machine, pos ast.Pos, args []*value) value {
 	pattern := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.split")
 	re := t.regex(m, pos, pattern)
 	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.split")
-	var out []*value
+	var few [64]*value
+	out := few[:0]
 	done := 0
 	run := re.newRun(s, m.Check)
 	defer run.release()
@@ -197,10 +198,14 @@ func (t *table) split(m *machine, pos ast.Pos, args []*value) value {
 		out = append(out, m.NewValue(eval.String(s[done:start], 0)), m.NewValue(substrings(m, run)))
 		done = end
 	})
-	if out == nil {
-		return eval.List([]*value{args[1]})
+	if len(out) == 0 {
+		out = append(out, args[1])
+	} else {
+		out = append(out, m.NewValue(eval.String(s[done:], 0)))
 	}
-	return eval.List(append(out, m.NewValue(eval.String(s[done:], 0))))
+	l := m.NewList(len(out))
+	copy(l, out)
+	return eval.List(l)
 }
 
 func parseDrvName(m *machine, pos ast.Pos, args []*value) value {

@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"cmp"
+	"encoding/binary"
 	"iter"
 	"slices"
 	"sync/atomic"
@@ -243,19 +245,22 @@ func (s *shape) byName(symbols *ast.Symbols) []uint32 {
 	if o := s.order.Load(); o != nil {
 		return *o
 	}
+	// The first eight bytes decide most comparisons.
 	type entry struct {
-		name string
-		i    uint32
+		key uint64
+		i   uint32
 	}
 	es := make([]entry, len(s.names))
 	for i, n := range s.names {
-		es[i] = entry{symbols.Name(n), uint32(i)}
+		var b [8]byte
+		copy(b[:], symbols.Name(n))
+		es[i] = entry{binary.BigEndian.Uint64(b[:]), uint32(i)}
 	}
 	slices.SortFunc(es, func(x, y entry) int {
-		if x.name < y.name {
-			return -1
+		if x.key != y.key {
+			return cmp.Compare(x.key, y.key)
 		}
-		return 1 // names are distinct
+		return cmp.Compare(symbols.Name(s.names[x.i]), symbols.Name(s.names[y.i]))
 	})
 	order := make([]uint32, len(es))
 	for i, e := range es {
@@ -318,6 +323,16 @@ func (b *AttrsBuilder) Build() *Attrs {
 	return a
 }
 
+// Each replaces the values and positions of what has been put in, each name
+// once and by symbol.
+func (b *AttrsBuilder) Each(f func(a Attr) (*Value, ast.Pos)) *AttrsBuilder {
+	b.attrs, b.sorted = uniqueAttrs(b.attrs, b.sorted), true
+	for i := range b.attrs {
+		b.attrs[i].Value, b.attrs[i].Pos = f(b.attrs[i])
+	}
+	return b
+}
+
 // takeAttrs hands out an empty slice for about n attributes; giveAttrs takes it back.
 func (m *Machine) takeAttrs(n int) []Attr {
 	if k := len(m.spare); k > 0 {
@@ -337,11 +352,18 @@ func (m *Machine) giveAttrs(s []Attr) {
 	}
 }
 
-func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
-	if !sorted {
-		slices.SortStableFunc(attrs, func(x, y Attr) int { return int(x.Name) - int(y.Name) })
-		attrs = slices.CompactFunc(attrs, func(x, y Attr) bool { return x.Name == y.Name })
+// uniqueAttrs puts attributes in the order of symbols; of those with the same
+// name the first is kept.
+func uniqueAttrs(attrs []Attr, sorted bool) []Attr {
+	if sorted {
+		return attrs
 	}
+	slices.SortStableFunc(attrs, func(x, y Attr) int { return int(x.Name) - int(y.Name) })
+	return slices.CompactFunc(attrs, func(x, y Attr) bool { return x.Name == y.Name })
+}
+
+func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
+	attrs = uniqueAttrs(attrs, sorted)
 	n := len(attrs)
 	hasPos := false
 	for i := range attrs {
