@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,7 +61,7 @@ type outcome struct {
 func (o *formatter) run(paths []string) error {
 	// What a file needs is garbage right after it: collecting that costs less
 	// than the page faults of a heap that only grows.
-	debug.SetGCPercent(1000)
+	collectAt(1000)
 	files := make(chan string)
 	outcomes := make(chan outcome)
 	g, ctx := errgroup.WithContext(o.app.context())

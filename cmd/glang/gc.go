@@ -5,8 +5,10 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // A one-shot command mostly ends before its garbage matters: it starts with
@@ -15,7 +17,8 @@ import (
 
 const (
 	floorMax     = 1 << 30
-	percentAfter = 100
+	percentAfter = 50
+	headroom     = 256 << 20 // and, beside the percentage, so much more
 	// stackMax is far above what the depth limits of the evaluator allow:
 	// Go cannot recover from a spent stack.
 	stackMax = 16 << 30
@@ -34,11 +37,39 @@ func tuneRuntime() {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(int64(floor))
 	go prefault()
-	// The first collection, which the limit causes, runs this cleanup.
+	pace(floor)
+}
+
+// pace lets the heap grow to the floor or, where that is more, by headroom and
+// a percentage of what was alive before it is collected the next time: a small
+// heap would be collected often, and a big one should not double. Each
+// collection runs the cleanup once.
+func pace(floor uint64) {
 	runtime.AddCleanup(new([16]byte), func(struct{}) {
-		debug.SetGCPercent(percentAfter)
+		if fixedPace.Load() {
+			return
+		}
+		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(sample)
+		live := max(sample[0].Value.Uint64(), 1<<20)
+		more := live/100*percentAfter + headroom
+		if live < floor {
+			more = max(more, floor-live)
+		}
+		debug.SetGCPercent(int(100 * more / live))
 		debug.SetMemoryLimit(math.MaxInt64)
+		pace(floor)
 	}, struct{}{})
+}
+
+// fixedPace ends pace.
+var fixedPace atomic.Bool
+
+// collectAt has a command collect at a percentage of its own, without a floor.
+func collectAt(percent int) {
+	fixedPace.Store(true)
+	debug.SetGCPercent(percent)
+	debug.SetMemoryLimit(math.MaxInt64)
 }
 
 // memory is what this process may use: the machine's, or its cgroup's limit.
