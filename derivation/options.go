@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/seed192a40f6/glang/internal/lazyre"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -78,7 +78,7 @@ func (o *Options) SystemFeatures(t Type) []string {
 	return features
 }
 
-var graphName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+var graphName = lazyre.New(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // Options reads the attributes that direct the realiser.
 func (d *Derivation) Options() (*Options, error) {
@@ -220,7 +220,7 @@ func (r *optionReader) plain(o *Options) {
 		return
 	}
 	for i := 0; i < len(words); i += 2 {
-		if !graphName.MatchString(words[i]) {
+		if !graphName().MatchString(words[i]) {
 			r.fail(fmt.Errorf("invalid file name '%s' in 'exportReferencesGraph'", words[i]))
 			return
 		}

@@ -7,18 +7,18 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/seed192a40f6/glang/derivation"
+	"github.com/seed192a40f6/glang/internal/lazyre"
 	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
-var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var shellName = lazyre.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // structuredAttrs is what the builder gets of structured attributes: JSON, and
 // declarations for bash.
@@ -54,7 +54,7 @@ func (b *build) structuredAttrs() (text, shell string, err error) {
 		if out, err = derivation.AppendCanonicalJSON(out, attrs[name]); err != nil {
 			return "", "", err
 		}
-		if shellName.MatchString(name) {
+		if shellName().MatchString(name) {
 			declare(&sh, name, attrs[name])
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/seed192a40f6/glang/internal/lazyre"
 	"github.com/seed192a40f6/glang/profile"
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -138,17 +138,17 @@ func (c *channels) write() error {
 }
 
 var (
-	channelURL  = regexp.MustCompile(`^(file|http|https)://`)
-	channelName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
-	versionPart = regexp.MustCompile(`-\d.*$`)
-	tarball     = regexp.MustCompile(`\.tar\.(gz|bz2|xz)$`)
+	channelURL  = lazyre.New(`^(file|http|https)://`)
+	channelName = lazyre.New(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
+	versionPart = lazyre.New(`-\d.*$`)
+	tarball     = lazyre.New(`\.tar\.(gz|bz2|xz)$`)
 )
 
 func (c *channels) add(url, name string) error {
-	if !channelURL.MatchString(url) {
+	if !channelURL().MatchString(url) {
 		return fmt.Errorf("invalid channel URL '%s'", url)
 	}
-	if !channelName.MatchString(name) {
+	if !channelName().MatchString(name) {
 		return fmt.Errorf("invalid channel identifier '%s'", name)
 	}
 	c.urls[name] = url
@@ -201,7 +201,7 @@ func (c *channels) update(names []string) error {
 	args := []string{"--profile", c.profile, "--file", file, "--install", "--remove-all", "--from-expression"}
 	for _, name := range sortedNames(c.urls) {
 		url := c.urls[name]
-		full := name + versionPart.FindString(path.Base(url))
+		full := name + versionPart().FindString(path.Base(url))
 		if len(names) > 0 && !slices.Contains(names, name) {
 			// As it is.
 			target, err := os.Readlink(filepath.Join(c.profile, name))
@@ -213,7 +213,7 @@ func (c *channels) update(names []string) error {
 			continue
 		}
 		var src storepath.Path
-		if tarball.MatchString(path.Base(url)) {
+		if tarball().MatchString(path.Base(url)) {
 			src, err = download(url, path.Base(url))
 		} else if src, err = download(url+"/nixexprs.tar.xz", "nixexprs.tar.xz"); err != nil {
 			src, err = download(url+"/nixexprs.tar.bz2", "nixexprs.tar.bz2")

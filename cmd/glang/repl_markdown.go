@@ -1,11 +1,12 @@
 package main
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/seed192a40f6/glang/internal/lazyre"
 )
 
 // renderMarkdown makes documentation readable on a terminal: paragraphs are
@@ -40,11 +41,11 @@ type markdown struct {
 const codeMargin = "  │ "
 
 var (
-	listItem = regexp.MustCompile(`^( *)([-*+]|[0-9]+\.) +`)
-	codeSpan = regexp.MustCompile("`([^`]+)`")
-	strong   = regexp.MustCompile(`\*\*([^*]+)\*\*`)
-	emphasis = regexp.MustCompile(`\*([^*\s][^*]*)\*`)
-	link     = regexp.MustCompile(`\[([^\]]+)\]\([^)]*\)`)
+	listItem = lazyre.New(`^( *)([-*+]|[0-9]+\.) +`)
+	codeSpan = lazyre.New("`([^`]+)`")
+	strong   = lazyre.New(`\*\*([^*]+)\*\*`)
+	emphasis = lazyre.New(`\*([^*\s][^*]*)\*`)
+	link     = lazyre.New(`\[([^\]]+)\]\([^)]*\)`)
 )
 
 func (md *markdown) line(s string) {
@@ -67,9 +68,9 @@ func (md *markdown) line(s string) {
 	case strings.HasPrefix(trimmed, ">"):
 		md.flush()
 		md.para, md.indent = append(md.para, strings.TrimSpace(trimmed[1:])), "  "
-	case listItem.MatchString(s):
+	case listItem().MatchString(s):
 		md.flush()
-		m := listItem.FindStringSubmatch(s)
+		m := listItem().FindStringSubmatch(s)
 		md.indent = "  " + m[1]
 		md.para = append(md.para, strings.Replace(m[2], "*", "·", 1)+" "+s[len(m[0]):])
 	default:
@@ -122,8 +123,8 @@ func (md *markdown) style(code, s string) string {
 
 // inline renders emphasis, code and links within a line.
 func (md *markdown) inline(s string) string {
-	s = link.ReplaceAllString(s, "$1")
-	s = strong.ReplaceAllStringFunc(s, func(m string) string { return md.style("1", m[2:len(m)-2]) })
-	s = emphasis.ReplaceAllStringFunc(s, func(m string) string { return md.style("4", m[1:len(m)-1]) })
-	return codeSpan.ReplaceAllStringFunc(s, func(m string) string { return md.style("1", m[1:len(m)-1]) })
+	s = link().ReplaceAllString(s, "$1")
+	s = strong().ReplaceAllStringFunc(s, func(m string) string { return md.style("1", m[2:len(m)-2]) })
+	s = emphasis().ReplaceAllStringFunc(s, func(m string) string { return md.style("4", m[1:len(m)-1]) })
+	return codeSpan().ReplaceAllStringFunc(s, func(m string) string { return md.style("1", m[1:len(m)-1]) })
 }

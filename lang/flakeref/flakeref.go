@@ -9,10 +9,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/seed192a40f6/glang/internal/lazyre"
 	"github.com/seed192a40f6/glang/store/hash"
 )
 
@@ -27,11 +27,11 @@ type Ref struct {
 }
 
 var (
-	flakeID  = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9_-]*)(?:/([^#?]*))?(?:#(.*))?$`)
-	refName  = regexp.MustCompile(`^[a-zA-Z0-9@][a-zA-Z0-9_./@+-]*$`)
-	revision = regexp.MustCompile(`^[0-9a-fA-F]{40}$`)
-	pathRef  = regexp.MustCompile(`^([^?#]*)(?:\?([^#]*))?(?:#((?s:.*)))?$`)
-	hostName = regexp.MustCompile(`^[a-zA-Z0-9.-]*$`)
+	flakeID  = lazyre.New(`^([a-zA-Z][a-zA-Z0-9_-]*)(?:/([^#?]*))?(?:#(.*))?$`)
+	refName  = lazyre.New(`^[a-zA-Z0-9@][a-zA-Z0-9_./@+-]*$`)
+	revision = lazyre.New(`^[0-9a-fA-F]{40}$`)
+	pathRef  = lazyre.New(`^([^?#]*)(?:\?([^#]*))?(?:#((?s:.*)))?$`)
+	hostName = lazyre.New(`^[a-zA-Z0-9.-]*$`)
 )
 
 // Parse reads a reference; what follows "#" is returned as the fragment.
@@ -46,7 +46,7 @@ func Parse(s string, isFlake bool) (ref Ref, fragment string, err error) {
 			return ref, fragment, err
 		}
 	}
-	m := pathRef.FindStringSubmatch(s)
+	m := pathRef().FindStringSubmatch(s)
 	if m == nil {
 		return Ref{}, "", fmt.Errorf("invalid flakeref '%s'", s)
 	}
@@ -65,17 +65,17 @@ func Parse(s string, isFlake bool) (ref Ref, fragment string, err error) {
 
 // parseID reads "ID", "ID/REF", "ID/REV" and "ID/REF/REV": names of the registry.
 func parseID(s string) (ref Ref, fragment string, ok bool, err error) {
-	m := flakeID.FindStringSubmatch(s)
+	m := flakeID().FindStringSubmatch(s)
 	if m == nil {
 		return Ref{}, "", false, nil
 	}
 	path := []string{m[1]}
 	if rest := m[2]; rest != "" {
 		head, last := rest, ""
-		if i := strings.LastIndexByte(rest, '/'); i >= 0 && revision.MatchString(rest[i+1:]) {
+		if i := strings.LastIndexByte(rest, '/'); i >= 0 && revision().MatchString(rest[i+1:]) {
 			head, last = rest[:i], rest[i+1:]
 		}
-		if !revision.MatchString(head) && !refName.MatchString(head) || last != "" && revision.MatchString(head) {
+		if !revision().MatchString(head) && !refName().MatchString(head) || last != "" && revision().MatchString(head) {
 			return Ref{}, "", false, nil
 		}
 		path = append(path, strings.Split(rest, "/")...)
@@ -155,7 +155,7 @@ func indirect(u URL) (Attrs, error) {
 	case 1:
 	case 2:
 		switch {
-		case revision.MatchString(path[1]):
+		case revision().MatchString(path[1]):
 			a["rev"] = strings.ToLower(path[1])
 		case IsLegalRef(path[1]):
 			a["ref"] = path[1]
@@ -166,7 +166,7 @@ func indirect(u URL) (Attrs, error) {
 		if !IsLegalRef(path[1]) {
 			return nil, badURL("in flake URL '%s', '%s' is not a branch/tag name", u, path[1])
 		}
-		if !revision.MatchString(path[2]) {
+		if !revision().MatchString(path[2]) {
 			return nil, badURL("in flake URL '%s', '%s' is not a commit hash", u, path[2])
 		}
 		a["ref"], a["rev"] = path[1], strings.ToLower(path[2])
@@ -181,7 +181,7 @@ func checkIndirect(a Attrs) (Attrs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m := flakeID.FindStringSubmatch(id); m == nil || m[1] != id {
+	if m := flakeID().FindStringSubmatch(id); m == nil || m[1] != id {
 		return nil, badURL("'%s' is not a valid flake ID", id)
 	}
 	return a, nil
@@ -215,7 +215,7 @@ func forge(u URL) (Attrs, error) {
 		return nil, badURL("URL '%s' is invalid", u)
 	}
 	a := Attrs{"type": u.Scheme, "owner": path[0], "repo": path[1]}
-	if len(path) == 3 && revision.MatchString(path[2]) {
+	if len(path) == 3 && revision().MatchString(path[2]) {
 		a["rev"] = path[2]
 	} else if len(path) > 2 {
 		a["ref"] = strings.Join(path[2:], "/")
@@ -259,7 +259,7 @@ func checkForge(a Attrs) (Attrs, error) {
 			return nil, err
 		}
 	}
-	if host, ok := a["host"].(string); ok && !hostName.MatchString(host) {
+	if host, ok := a["host"].(string); ok && !hostName().MatchString(host) {
 		return nil, badURL("input %s contains an invalid instance host", a)
 	}
 	return a, nil

@@ -8,9 +8,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/seed192a40f6/glang/internal/lazyre"
 )
 
 // Entry is one line or stanza of apt's sources: where a repository lies and
@@ -159,14 +160,14 @@ func splitStanzas(text []byte) []map[string]string {
 	return stanzas
 }
 
-var debianSuite = regexp.MustCompile(`^(stable|oldstable|oldoldstable|testing|unstable|sid|experimental|` +
+var debianSuite = lazyre.New(`^(stable|oldstable|oldoldstable|testing|unstable|sid|experimental|` +
 	`buster|bullseye|bookworm|trixie|forky|duke)(-updates|-security|-backports|-proposed-updates|/updates)?$`)
 
 // IsDebian tells whether the entry is a mirror of Debian's own main archive,
 // as opposed to a third party's repository that is built for Debian, or to
 // Debian's security archive, which is laid out apart.
 func (e Entry) IsDebian() bool {
-	if !slices.Contains(e.Components, "main") || !slices.ContainsFunc(e.Suites, debianSuite.MatchString) {
+	if !slices.Contains(e.Components, "main") || !slices.ContainsFunc(e.Suites, debianSuite().MatchString) {
 		return false
 	}
 	if slices.ContainsFunc(e.Suites, func(suite string) bool {
