@@ -24,6 +24,10 @@ type devArgs struct {
 func (a *app) devFlags(f *flagSet) *devArgs {
 	d := &devArgs{src: a.sourceFlags(f)}
 	a.storeFlag(f)
+	d.src.flakeFirst = func() flakePaths {
+		sys := a.settings.System()
+		return flakePaths{defaults: []string{"devShells." + sys + ".default", "devShell." + sys}, prefixes: []string{"devShells." + sys + "."}}
+	}
 	f.text(&d.profile, "profile", "path", "make the environment a generation of this profile")
 	f.call("redirect", "use a folder in the place of a package", []string{"installable", "outputs-dir"}, func(w []string) error {
 		d.redirects = append(d.redirects, [2]string{w[0], w[1]})

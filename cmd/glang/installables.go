@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/builtins"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
@@ -26,9 +27,34 @@ type sourceArgs struct {
 	*evalArgs
 	file, expr string
 	haveExpr   bool
-	attrs      []string // -A
-	stdin      bool     // read arguments from standard input
-	derivation bool     // operate on derivations, not outputs
+	attrs      []string   // -A
+	stdin      bool       // read arguments from standard input
+	derivation bool       // operate on derivations, not outputs
+	flake      flakePaths // instead of those of packages
+	// flakeFirst, if not nil, are looked for before those.
+	flakeFirst func() flakePaths
+}
+
+// flakePaths are the attributes of a flake that a command looks for: those of
+// a reference without a fragment, and what may stand before a fragment.
+type flakePaths struct{ defaults, prefixes []string }
+
+// flakePaths are a command's own, if it has any, and those of packages.
+func (a *app) flakePaths(s *sourceArgs) flakePaths {
+	if s.flake.defaults != nil {
+		return s.flake
+	}
+	sys := a.settings.System()
+	p := flakePaths{
+		defaults: []string{"packages." + sys + ".default", "defaultPackage." + sys},
+		prefixes: []string{"packages." + sys + ".", "legacyPackages." + sys + "."},
+	}
+	if s.flakeFirst != nil {
+		first := s.flakeFirst()
+		p.defaults = append(first.defaults, p.defaults...)
+		p.prefixes = append(first.prefixes, p.prefixes...)
+	}
+	return p
 }
 
 // cacheable tells whether the arguments mean expressions alone, and none of
@@ -111,14 +137,16 @@ func (a *app) installables(s *sourceArgs, words []string) ([]*installable, error
 		}
 	} else if len(words) == 0 && !s.stdin {
 		if a.asNix {
-			return nil, fmt.Errorf("flakes are not supported yet: name a file with --file, an expression with --expr, or a store path")
-		}
-		words = []string{"./default.expr"}
-		if !fileExists("default.expr") {
-			if !fileExists("default.nix") {
+			words = []string{"."}
+		} else if words = []string{"./default.expr"}; !fileExists("default.expr") {
+			switch {
+			case fileExists("default.nix"):
+				words = []string{"./default.nix"}
+			case fileExists("flake.nix"):
+				words = []string{".#"}
+			default:
 				return nil, usagef("name a file with an expression, or a store path")
 			}
-			words = []string{"./default.nix"}
 		}
 	}
 	if s.file != "" || s.haveExpr {
@@ -142,7 +170,7 @@ func (a *app) installables(s *sourceArgs, words []string) ([]*installable, error
 			out = append(out, more...)
 			continue
 		}
-		if strings.Contains(name, "/") {
+		if strings.Contains(name, "/") && !isFlakeRef(name) {
 			abs, err := a.followLinks(sess.Scheme, name)
 			if err == nil {
 				p, _, err := sess.Scheme.ToStorePath(abs)
@@ -164,12 +192,59 @@ func (a *app) installables(s *sourceArgs, words []string) ([]*installable, error
 				return nil, err
 			}
 		}
-		if a.asNix && !a.settings.FeatureEnabled("flakes") {
-			return nil, local.MissingFeature("flakes")
+		i, err := a.flakeInstallable(s, name, outputs)
+		if err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("cannot tell what '%s' means: there is no such file, it is no store path, and flakes are not supported yet", w)
+		i.what = w
+		out = append(out, i)
 	}
 	return out, nil
+}
+
+// flakeInstallable is an attribute of a flake's outputs: REF#ATTR.
+func (a *app) flakeInstallable(s *sourceArgs, word string, outputs []string) (*installable, error) {
+	if a.asNix && !a.settings.FeatureEnabled("flakes") {
+		return nil, local.MissingFeature("flakes")
+	}
+	ref, fragment, err := a.env.ParseFlakeRef(word, func(text string) { a.logf(levelNotice, "%s", text) })
+	if err != nil {
+		return nil, err
+	}
+	x, err := a.evaluateOnce(s.evalArgs, true)
+	if err != nil {
+		return nil, err
+	}
+	p := a.flakePaths(s)
+	candidates := slices.Clone(p.defaults)
+	if rest, ok := strings.CutPrefix(fragment, "."); ok {
+		candidates = []string{rest}
+	} else if fragment != "" {
+		candidates = nil
+		for _, prefix := range p.prefixes {
+			candidates = append(candidates, prefix+fragment)
+		}
+		candidates = append(candidates, fragment)
+	}
+	text, err := ref.Text()
+	if err != nil {
+		return nil, err
+	}
+	i := &installable{what: word, x: x, outputs: outputs}
+	err = x.Do(func() {
+		i.value, _ = local.FlakeAttr(x.Machine, x.NewValue(builtins.Flake(x.Machine, ref)), text, candidates)
+	})
+	return i, err
+}
+
+// isFlakeRef tells whether a word can mean nothing but a flake.
+func isFlakeRef(word string) bool {
+	name, _, fragment := strings.Cut(word, "#")
+	if fragment && !fileExists(word) {
+		return true
+	}
+	scheme, _, ok := strings.Cut(name, ":")
+	return ok && scheme != "" && !strings.ContainsAny(scheme, "/.") && !fileExists(name)
 }
 
 // fileInstallables are those of a file: one an attribute given with -A.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ func (a *app) replCommand() *cobra.Command {
 what they evaluate to. The attributes of FILE, or of what --file and --expr
 name, are in scope from the start.`, func(f *flagSet) func() error {
 			src := a.sourceFlags(f)
+			src.flake = flakePaths{defaults: []string{""}}
 			return func() error { return a.repl(src, f.args) }
 		})
 }
@@ -45,6 +47,7 @@ type repl struct {
 	vars   map[ast.Symbol]*eval.Value
 	scope  *eval.Scope
 	loaded []string // files, by :load
+	flakes []string // by :load-flake
 	last   *eval.Attrs
 
 	debug *debugState // if this is the REPL of a debugger
@@ -317,6 +320,12 @@ func (r *repl) load() error {
 	for _, f := range files {
 		r.notice("Loading \"%s\"...", f)
 		if err := r.loadFile(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range slices.Clone(r.flakes) {
+		r.notice("Loading flake '%s'...", f)
+		if err := r.loadFlake(f); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/builtins"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/realise"
@@ -157,7 +158,23 @@ func (r *repl) loadCommand(arg string) error {
 	return r.loadFile(arg)
 }
 
-func (r *repl) loadFlake(string) error { return fmt.Errorf("flakes are not supported yet") }
+func (r *repl) loadFlake(arg string) error {
+	if arg == "" {
+		return fmt.Errorf("cannot use ':load-flake' without a path specified. (Use '.' for the current working directory.)")
+	}
+	if r.a.asNix && !r.a.settings.FeatureEnabled("flakes") {
+		return local.MissingFeature("flakes")
+	}
+	r.flakes = append(slices.DeleteFunc(r.flakes, func(f string) bool { return f == arg }), arg)
+	ref, fragment, err := r.a.env.ParseFlakeRef(arg, func(text string) { r.notice("%s", text) })
+	if err != nil {
+		return err
+	}
+	if fragment != "" {
+		return fmt.Errorf("unexpected fragment '%s' in flake reference '%s'", fragment, arg)
+	}
+	return r.x.Do(func() { r.addAttrs(r.x.NewValue(builtins.Flake(r.x.Machine, ref))) })
+}
 
 func (r *repl) reload(string) error {
 	r.x.E.ResetFiles()

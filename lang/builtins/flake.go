@@ -35,7 +35,16 @@ func (t *table) getFlake(m *machine, pos ast.Pos, args []*value) value {
 	if m.E.Options().Pure && !isLocked(ref.Input) {
 		m.Fail(diag.Eval, ast.NoPos, "cannot call 'getFlake' on unlocked flake reference '%s', at %s (use --impure to override)", s, m.E.PosText(pos))
 	}
-	l := &flakeLocker{m: m, pos: pos, overrides: map[string]flakeInput{}}
+	return callFlake(m, pos, ref, m.E.Options().Pure)
+}
+
+// Flake is the outputs of a flake that a command names: what getFlake gives,
+// but inputs that are not locked are fetched in pure mode too, for it is the
+// user who asks for them. It runs within Do.
+func Flake(m *eval.Machine, ref flakeref.Ref) eval.Value { return callFlake(m, ast.NoPos, ref, false) }
+
+func callFlake(m *machine, pos ast.Pos, ref flakeref.Ref, lockedOnly bool) value {
+	l := &flakeLocker{m: m, pos: pos, overrides: map[string]flakeInput{}, lockedOnly: lockedOnly}
 	p, info := l.fetchTree(m, ref.Input)
 	root := l.node(m.NewValue(treeValue(m, p, info, false)), flakeDir(ref, info))
 	root.isFlake = true
@@ -98,6 +107,8 @@ type flakeLocker struct {
 	nodes     []*flakeNode
 	overrides map[string]flakeInput // by path from the root
 	unlocked  bool                  // an input was not in the lock file
+	// lockedOnly refuses inputs that are in no lock file and not locked by themselves.
+	lockedOnly bool
 }
 
 func (l *flakeLocker) node(tree *value, dir string) *flakeNode {
@@ -343,7 +354,7 @@ func (l *flakeLocker) newInput(parent *flakeNode, ref flakeref.Ref, in flakeInpu
 	if d, ok := relative(parent, ref.Input); ok {
 		child = l.node(l.sameTree(parent), path.Join(d, ref.Dir))
 	} else {
-		if l.m.E.Options().Pure && !isLocked(ref.Input) {
+		if l.lockedOnly && !isLocked(ref.Input) {
 			l.m.Fail(diag.Eval, ast.NoPos, "in pure evaluation mode, '%s' doesn't fetch unlocked input '%s'", "getFlake", inputText(l.m, ref.Input))
 		}
 		child = l.fetch(ref)

@@ -1,0 +1,151 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/lang/flakeref"
+)
+
+// ParseFlakeRef reads a flake reference of a command line, with the fragment
+// behind "#". One that is a path is looked for from the working directory; the
+// flake may be in a folder above, and is the git repository's if it is in one.
+func (e Env) ParseFlakeRef(s string, notice func(string)) (ref flakeref.Ref, fragment string, err error) {
+	if s == "" || strings.ContainsAny(s[:1], "./#?~") {
+		return e.pathFlake(s, notice)
+	}
+	if ref, fragment, err = flakeref.Parse(s, true); err == nil {
+		return ref, fragment, nil
+	}
+	name, _, _ := strings.Cut(s, "#")
+	if _, serr := os.Stat(e.abs(name)); serr == nil {
+		return e.pathFlake(s, notice)
+	}
+	return ref, fragment, err
+}
+
+func (e Env) abs(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(e.Cwd, name)
+}
+
+func (e Env) pathFlake(s string, notice func(string)) (ref flakeref.Ref, fragment string, err error) {
+	rest, fragment, _ := strings.Cut(s, "#")
+	name, query, hasQuery := strings.Cut(rest, "?")
+	dir := e.abs(name)
+	fi, err := os.Lstat(dir)
+	if err == nil && fi.Mode()&os.ModeSymlink != 0 {
+		if dir, err = filepath.EvalSymlinks(dir); err == nil {
+			fi, err = os.Lstat(dir)
+		}
+	}
+	if err != nil {
+		return ref, "", fmt.Errorf("getting status of '%s': %w", dir, bareError(err))
+	}
+	if !fi.IsDir() {
+		if filepath.Base(dir) != "flake.nix" {
+			return ref, "", fmt.Errorf("path \"%s\" is not a flake (because it's not a directory)", dir)
+		}
+		dir = filepath.Dir(dir)
+	}
+	if !exists(filepath.Join(dir, "flake.nix")) {
+		notice(fmt.Sprintf("path \"%s\" does not contain a 'flake.nix', searching up", dir))
+		if dir, err = flakeAbove(dir); err != nil {
+			return ref, "", err
+		}
+	}
+	url := "path:" + dir
+	params := ""
+	for root, sub := dir, ""; root != "/"; root = filepath.Dir(root) {
+		if exists(filepath.Join(root, ".git")) {
+			url = "git+file://" + root
+			if sub != "" {
+				params = "dir=" + sub
+			}
+			if exists(filepath.Join(root, ".git", "shallow")) {
+				params = strings.TrimPrefix(params+"&shallow=1", "&")
+			}
+			break
+		}
+		sub = filepath.Join(filepath.Base(root), sub)
+	}
+	if hasQuery {
+		params = strings.TrimPrefix(params+"&"+query, "&")
+	}
+	if params != "" {
+		url += "?" + params
+	}
+	if fragment != "" {
+		url += "#" + fragment
+	}
+	return flakeref.Parse(url, true)
+}
+
+func bareError(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// flakeAbove finds the folder with flake.nix at or above a folder, within its
+// repository.
+func flakeAbove(start string) (string, error) {
+	for dir := start; dir != "/"; dir = filepath.Dir(dir) {
+		if exists(filepath.Join(dir, "flake.nix")) {
+			return dir, nil
+		}
+		if exists(filepath.Join(dir, ".git")) {
+			return "", fmt.Errorf("path \"%s\" is not part of a flake (neither it nor its parent directories contain a 'flake.nix' file)", dir)
+		}
+	}
+	return "", errors.New("could not find a flake.nix file")
+}
+
+// FlakeAttr finds what a fragment means in a flake's outputs: the first of
+// the attribute paths that exists. It runs within Do.
+func FlakeAttr(m *eval.Machine, flake *eval.Value, ref string, candidates []string) (*eval.Value, ast.Pos) {
+	for _, c := range candidates {
+		parts, err := ParseAttrPath(c)
+		if err != nil {
+			m.FailErr(ast.NoPos, err)
+		}
+		if v, pos, ok := follow(m, flake, parts); ok {
+			return v, pos
+		}
+	}
+	quoted := make([]string, len(candidates))
+	for i, c := range candidates {
+		quoted[i] = "'" + c + "'"
+	}
+	list := strings.Join(quoted[:len(quoted)-1], ", ")
+	if list != "" {
+		list += " or "
+	}
+	m.FailErr(ast.NoPos, fmt.Errorf("flake '%s' does not provide attribute %s", ref, list+quoted[len(quoted)-1]))
+	panic("unreachable")
+}
+
+func follow(m *eval.Machine, v *eval.Value, parts []string) (*eval.Value, ast.Pos, bool) {
+	pos := ast.NoPos
+	for _, name := range parts {
+		m.Force(v, pos)
+		if v.Kind() != eval.KindAttrs {
+			return nil, pos, false
+		}
+		child, at, ok := v.Attrs().Find(m.E.Symbols.Intern(name))
+		if !ok {
+			return nil, pos, false
+		}
+		v, pos = child, at
+	}
+	return v, pos, true
+}
