@@ -347,8 +347,12 @@ func (q *envQuery) printJSON(list []*local.Package) {
 	all := map[string]any{}
 	for _, p := range list {
 		q.guard(p, func() {
+			// A package that fails an assertion is shown as far as it got, as the
+			// reference does.
+			all[p.AttrPath] = nil
 			n := local.ParseDrvName(p.Name)
 			o := map[string]any{"name": n.Full, "pname": n.Name, "version": n.Version, "system": p.System(), "outputName": p.OutputName()}
+			all[p.AttrPath] = o
 			outputs := map[string]any{}
 			for _, out := range p.Outputs(q.outPath, false) {
 				outputs[out.Name] = nil
@@ -362,6 +366,7 @@ func (q *envQuery) printJSON(list []*local.Package) {
 			}
 			if q.meta {
 				meta := map[string]any{}
+				o["meta"] = meta
 				for _, name := range p.MetaNames() {
 					meta[name] = nil
 					if v := p.Meta(name); v != nil {
@@ -371,9 +376,7 @@ func (q *envQuery) printJSON(list []*local.Package) {
 						q.badMeta(p, name)
 					}
 				}
-				o["meta"] = meta
 			}
-			all[p.AttrPath] = o
 		})
 	}
 	if err := q.app.printJSON(all, true); err != nil {
