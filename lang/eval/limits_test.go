@@ -2,7 +2,11 @@ package eval_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +119,64 @@ func TestDepth(t *testing.T) {
 		_, err := run(newEvaluator(t, nil).Machine(context.Background()), text)
 		if k, ok := kindOf(err); !ok || k != diag.StackOverflow {
 			t.Errorf("%.80s: %v", text, err)
+		}
+	}
+}
+
+// TestGrowingSet: a set that grows by one attribute at a time costs n log n,
+// in time and in what is charged, and holds what it should.
+func TestGrowingSet(t *testing.T) {
+	const n = 100000 // 100 times the budget if each step copied the set
+	e := newEvaluator(t, func(o *eval.Options) { o.MemoryBudget = 400 << 20 })
+	got, err := run(e.Machine(context.Background()), fmt.Sprintf(`let
+	  s = builtins.foldl' (s: x: s // { "n${toString x}" = x; ${if x == %[1]d / 2 then "n7" else null} = "seven"; }) { } (builtins.genList (x: x) %[1]d);
+	in [ (builtins.length (builtins.attrNames s)) s.n0 s.n7 s.n%[2]d (s ? n%[1]d)
+	  (builtins.foldl' (a: b: a + b) 0 (builtins.attrValues (removeAttrs s [ "n7" ]))) ]`, n, n-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("[ %d 0 \"seven\" %d false %d ]", n, n-1, n*(n-1)/2-7); got != want {
+		t.Errorf("%s instead of %s", got, want)
+	}
+}
+
+// TestUpdateSequences: sets made by many // of random width hold what a plain
+// map holds, whether they are looked at on the way or not.
+func TestUpdateSequences(t *testing.T) {
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		want := map[string]int{}
+		var text strings.Builder
+		text.WriteString("let s0 = { }; ")
+		const steps = 60
+		for i := range steps {
+			fmt.Fprintf(&text, "s%d = ", i+1)
+			if rnd.IntN(8) == 0 { // flattens
+				fmt.Fprintf(&text, "builtins.seq (builtins.attrNames s%d) ", i)
+			}
+			fmt.Fprintf(&text, "(s%d // {", i)
+			width := 1 << rnd.IntN(1+rnd.IntN(6))
+			seen := map[string]bool{}
+			for range width {
+				name := fmt.Sprintf("n%d", rnd.IntN(300))
+				if seen[name] {
+					continue
+				}
+				seen[name] = true
+				v := rnd.IntN(1000)
+				want[name] = v
+				fmt.Fprintf(&text, " %s = %d;", name, v)
+			}
+			text.WriteString(" }); ")
+		}
+		fmt.Fprintf(&text, "in builtins.toJSON s%d", steps)
+		got, err := run(newEvaluator(t, nil).Machine(context.Background()), text.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		js, _ := json.Marshal(want)
+		if text, _ := json.Marshal(string(js)); got != string(text) {
+			t.Errorf("seed %d: %s instead of %s", seed, got, text)
 		}
 	}
 }

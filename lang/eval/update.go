@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"unsafe"
 
@@ -22,6 +23,11 @@ const (
 	maxLayers  = 6 // beyond, lookups cost more than copying saves
 	layerRatio = 4 // the top has at most 1/4 of the base's size
 )
+
+// layerLimit is how many layers a set of n attributes may have. It grows with
+// the logarithm of n, slowly: then a set that grows by one attribute at a time
+// costs n log n in all, for compact merges each attribute once a layer.
+func layerLimit(n int) int { return maxLayers + bits.Len(uint(n)>>12) }
 
 // merge remembers how this shape was last merged with a right-hand one: a
 // set built by // at one place mostly meets the same two shapes again.
@@ -86,25 +92,57 @@ func (m *Machine) Update(left, right *Attrs) *Attrs {
 		return right
 	}
 	if rn*layerRatio <= ln && ln > 16 {
-		depth := 1
-		if left.shape == nil {
-			if l := (*layers)(left.vals); l.flat.Load() == nil {
-				depth = l.depth + 1
-			}
+		r := right.flat()
+		if left.unflattened() != nil && (*layers)(left.vals).depth >= layerLimit(ln) {
+			left, r = m.compact(left, r)
 		}
-		if depth <= maxLayers {
-			r := right.flat()
-			added := 0
-			for _, n := range r.shape.names {
-				if _, ok := left.Get(n); !ok {
-					added++
-				}
-			}
-			m.Charge(64)
-			return &Attrs{vals: unsafe.Pointer(&layers{top: r, base: left, size: ln + added, depth: depth})}
+		if r.Len()*layerRatio <= left.Len() {
+			return m.layer(left, r)
 		}
+		return mergeFlat(m, left.flat(), r)
 	}
 	return mergeFlat(m, left.flat(), right.flat())
+}
+
+// unflattened gives the layers of a set that is not known to be flat.
+func (a *Attrs) unflattened() *layers {
+	if a.shape == nil {
+		if l := (*layers)(a.vals); l.flat.Load() == nil {
+			return l
+		}
+	}
+	return nil
+}
+
+// layer lays a flat set over another one.
+func (m *Machine) layer(base, top *Attrs) *Attrs {
+	depth, size := 1, base.Len()
+	if l := base.unflattened(); l != nil {
+		depth = l.depth + 1
+	} else {
+		base = base.flat() // what it was made of need not be kept
+	}
+	for _, n := range top.shape.names {
+		if _, ok := base.Get(n); !ok {
+			size++
+		}
+	}
+	m.Charge(64)
+	return &Attrs{vals: unsafe.Pointer(&layers{top: top, base: base, size: size, depth: depth})}
+}
+
+// compact makes room for the layer top on a set that has as many as it may:
+// the set's topmost layer becomes part of it, and so does each below that is
+// not more than twice as big as what is gathered by then.
+func (m *Machine) compact(base, top *Attrs) (newBase, newTop *Attrs) {
+	for first := true; ; first = false {
+		l := base.unflattened()
+		if l == nil || !first && l.top.Len() > 2*top.Len() {
+			return base, top
+		}
+		top = mergeFlat(m, l.top, top)
+		base = l.base
+	}
 }
 
 // mergeFlat is // on flat sets. m is nil where no machine is at hand: flattening
