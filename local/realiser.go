@@ -47,6 +47,7 @@ func (s *Session) Realiser(cfg RealiseConfig) (*realise.Realiser, error) {
 		LogLines:               int(set.Int("log-lines")),
 		Verbose:                cfg.Verbose,
 		LogHint:                cfg.LogHint,
+		Limits:                 sandbox.Limits{MemoryBytes: uint64(set.Int("build-memory-max")), Processes: uint64(set.Int("build-processes-max"))},
 		SandboxShmSize:         set.Get("sandbox-dev-shm-size"),
 		NoSyscallFilter:        !set.Bool("filter-syscalls"),
 		AllowNewPrivileges:     set.Bool("allow-new-privileges"),

@@ -530,6 +530,16 @@ func drain(proc *sandbox.Process) {
 
 // builderFailed words the failure of a builder as the reference does.
 func (b *build) builderFailed(status sandbox.Status, log *buildLog) error {
+	err := b.builderEnded(status, log)
+	if limits := b.r.opts.Limits; status.OverMemory {
+		err.Message += fmt.Sprintf("\nnote: the build was stopped for using more than %d bytes of memory; see the setting 'build-memory-max'", limits.MemoryBytes)
+	} else if status.OverProcesses {
+		err.Message += fmt.Sprintf("\nnote: the build wanted more than %d processes at a time; see the setting 'build-processes-max'", limits.Processes)
+	}
+	return err
+}
+
+func (b *build) builderEnded(status sandbox.Status, log *buildLog) *BuildError {
 	switch {
 	case status.Exited():
 		code := status.ExitStatus()
@@ -541,7 +551,7 @@ func (b *build) builderFailed(status sandbox.Status, log *buildLog) error {
 	return b.failed("died abnormally", -1, 0, log)
 }
 
-func (b *build) failed(how string, exit int, sig syscall.Signal, log *buildLog) error {
+func (b *build) failed(how string, exit int, sig syscall.Signal, log *buildLog) *BuildError {
 	log.endLine()
 	e := b.r.failf(BuilderFailed, b.path, "%s", b.failure("builder "+how, log.tail))
 	e.Exit, e.Signal, e.LogTail = exit, sig, log.tail

@@ -57,6 +57,8 @@ func (p *Process) Wait() (Status, error) {
 	}
 	state, err := p.proc.Wait()
 	p.endHelper()
+	memory, processes := p.limits.hits()
+	p.limits.remove()
 	if p.group {
 		_ = syscall.Kill(-p.proc.Pid, syscall.SIGKILL) // ESRCH: none left
 	}
@@ -67,7 +69,8 @@ func (p *Process) Wait() (Status, error) {
 		return Status{}, p.explain(complaint)
 	}
 	ws, _ := state.Sys().(syscall.WaitStatus)
-	return Status{WaitStatus: ws, User: state.UserTime(), System: state.SystemTime()}, nil
+	return Status{WaitStatus: ws, User: state.UserTime(), System: state.SystemTime(),
+		OverMemory: memory, OverProcesses: processes}, nil
 }
 
 // Kill ends every process of the build.

@@ -80,7 +80,9 @@ type Spec struct {
 	Limits             Limits
 }
 
-// Limits bound a whole build; zero is no limit.
+// Limits bound a whole build; zero is no limit. Where this user has no control
+// groups they bound the data of each process, and the processes of the user that
+// the build runs as.
 type Limits struct {
 	MemoryBytes uint64
 	Processes   uint64
@@ -98,6 +100,7 @@ type Process struct {
 	setup   *os.File           // where a failure before the builder's start is reported; closed by that
 	explain func([]byte) error // such a report
 	helper  *os.Process        // of the network, or nil
+	limits  *group             // or nil
 	group   bool               // not a namespace: signal the process group
 }
 
@@ -105,6 +108,10 @@ type Process struct {
 type Status struct {
 	syscall.WaitStatus
 	User, System time.Duration
+
+	// OverMemory and OverProcesses tell that limits were passed, as far as
+	// that can be known.
+	OverMemory, OverProcesses bool
 }
 
 // OK says whether the builder exited with status 0.

@@ -1,10 +1,12 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -72,6 +74,19 @@ func builder(what string) int {
 			}
 		}
 		fmt.Println("setuid:", syscall.Chmod("/build/x", 0o4755), "xattr:", syscall.Setxattr("/build/x", "user.a", []byte("b"), 0))
+	case "eat":
+		var all [][]byte
+		for range 512 {
+			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
+		}
+		fmt.Println("ate", len(all))
+	case "spawn":
+		for range 40 {
+			if err := exec.Command("/proc/self/exe").Start(); err != nil {
+				return fail(err)
+			}
+		}
+		fmt.Println("spawned")
 	case "net":
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -230,6 +245,21 @@ func testMissingBuilder(t *testing.T, w way) {
 	got, st, _ := w.run(t, func(s *sandbox.Spec) { s.Path, s.Args = "/none", []string{"none"} })
 	if got != "executing '/none': No such file or directory" {
 		t.Errorf("%q, %v", got, st)
+	}
+}
+
+// TestLimits builds what passes its limits, whatever bounds it here.
+func TestLimits(t *testing.T) {
+	for what, limits := range map[string]sandbox.Limits{"eat": {MemoryBytes: 200 << 20}, "spawn": {Processes: 20}} {
+		got, st, _ := way{}.run(t, func(s *sandbox.Spec) { s.Args, s.Limits = []string{"builder", what}, limits })
+		if st.OK() || strings.HasPrefix(got, "ate") || strings.HasPrefix(got, "spawned") {
+			t.Errorf("%s: went on past its limit: %q, %v", what, got, st)
+		}
+	}
+	generous := sandbox.Limits{MemoryBytes: 2 << 30, Processes: 1000}
+	got, st, _ := way{}.run(t, func(s *sandbox.Spec) { s.Args, s.Limits = []string{"builder", "eat"}, generous })
+	if got != "ate 512\n" || !st.OK() || st.OverMemory || st.OverProcesses {
+		t.Errorf("within its limits: %q, %v", got, st)
 	}
 }
 

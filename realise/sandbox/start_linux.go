@@ -62,12 +62,16 @@ func (r *Room) start(spec *Spec, mounts []string, p *Process, child *os.File) er
 	l.do("opening standard input", unix.SYS_DUP3, null.Fd(), 0, 0)
 	l.do("opening standard output", unix.SYS_DUP3, child.Fd(), 1, 0)
 	l.do("opening standard error", unix.SYS_DUP3, child.Fd(), 2, 0)
+	p.limits = newGroup(spec.Limits)
+	l.bounded = p.limits
 	if err := l.write(mounts); err != nil {
+		p.limits.remove()
 		setupR.Close()
 		return &SetupError{err.Error()}
 	}
 	pid, err := l.start(namespaces, syncR, syncW, setupW)
 	if err != nil {
+		p.limits.remove()
 		setupR.Close()
 		return refused(err)
 	}
@@ -79,12 +83,16 @@ func (r *Room) start(spec *Spec, mounts []string, p *Process, child *os.File) er
 		p.helper, p.Offline = r.connect(spec.Pasta, pid)
 	}
 	if err == nil {
+		err = p.limits.add(pid)
+	}
+	if err == nil {
 		_, err = syncW.Write([]byte{1})
 	}
 	if err != nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		p.endHelper()
 		_, werr := p.proc.Wait()
+		p.limits.remove()
 		runtime.KeepAlive(l)
 		return errors.Join(refused(err), werr, setupR.Close())
 	}

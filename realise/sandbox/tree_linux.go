@@ -21,6 +21,8 @@ type layout struct {
 	*Spec
 	room *Room
 
+	bounded *group // what bounds the build already
+
 	dir, store, root reg
 	own              [3]reg // mounts of the room's store, build, tmp
 	tmp              reg    // scratch
@@ -319,11 +321,12 @@ func (l *layout) confine() {
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &old) == nil {
 		limit(unix.RLIMIT_NOFILE, unix.Rlimit{Cur: min(1024, old.Max), Max: old.Max})
 	}
-	if n := l.Limits.Processes; n > 0 {
+	if n := l.Limits.Processes; n > 0 && (l.bounded == nil || l.bounded.processes == "") {
 		limit(unix.RLIMIT_NPROC, unix.Rlimit{Cur: n, Max: n})
 	}
-	if n := l.Limits.MemoryBytes; n > 0 {
-		limit(unix.RLIMIT_AS, unix.Rlimit{Cur: n, Max: n})
+	if n := l.Limits.MemoryBytes; n > 0 && (l.bounded == nil || l.bounded.memory == "") {
+		// Not the address space: Go programs, the shell among them, reserve far more of it than they use.
+		limit(unix.RLIMIT_DATA, unix.Rlimit{Cur: n, Max: n})
 	}
 	// The bounding set first: that needs a capability.
 	for c := range lastCap + 1 {
