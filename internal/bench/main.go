@@ -10,6 +10,11 @@
 // commands that take nix-build's arguments, -glang 'FILE nix-build' likewise.
 // Each run has a new store in the directory for temporary files.
 //
+//	go run ./internal/bench -cores -nixpkgs DIR -system FILE -all FILE -names FILE
+//
+// measures glang alone, on one core and on two, and says what that lets expect
+// of more.
+//
 // The two run in turn, -n times each. A row gives the medians: wall and CPU
 // time (user and system) in seconds, peak memory in MB, and the ratio of
 // glang's to the reference's. Where the reference needs a wrapper, the time
@@ -55,6 +60,7 @@ func main() {
 	names := flag.String("names", "", "the list for -all")
 	exprs := flag.String("exprs", "tests/bench", "a folder of expressions")
 	builds := flag.Bool("builds", false, "measure builds: the commands are like nix-build")
+	cores := flag.Bool("cores", false, "measure glang on one core and on two")
 	only := flag.String("only", "", "run what matches this regular expression")
 	n := flag.Int("n", 5, "runs of each")
 	flag.Parse()
@@ -62,13 +68,13 @@ func main() {
 	if *builds {
 		tool = "nix-build"
 	}
-	if err := run(tool, *glang, *reference, *floor, *nixpkgs, *system, *all, *names, *exprs, *only, *n); err != nil {
+	if err := run(tool, *cores, *glang, *reference, *floor, *nixpkgs, *system, *all, *names, *exprs, *only, *n); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(tool, glang, reference, floor, nixpkgs, system, all, names, exprs, only string, n int) error {
+func run(tool string, cores bool, glang, reference, floor, nixpkgs, system, all, names, exprs, only string, n int) error {
 	if glang == "" {
 		dir, err := os.MkdirTemp("", "bench")
 		if err != nil {
@@ -98,6 +104,17 @@ func run(tool, glang, reference, floor, nixpkgs, system, all, names, exprs, only
 		return err
 	}
 	fmt.Printf("%s, %d cores, median of %d\n\n", runtime.Version(), runtime.NumCPU(), n)
+	if cores {
+		coresHead()
+		for _, w := range ws {
+			if match.MatchString(w.name) {
+				if err := scaling(w, glang, n); err != nil {
+					return fmt.Errorf("%s: %w", w.name, err)
+				}
+			}
+		}
+		return nil
+	}
 	fmt.Println("| work | wall s | reference | ratio | CPU s | reference | ratio | MB | reference | ratio |")
 	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, w := range ws {
@@ -201,7 +218,7 @@ func unparsable(p string) bool {
 
 func measure(w work, glang, reference, floor string, n int) error {
 	own := append(slices.Clone(w.own), w.args...)
-	once := runOnce
+	once := func(command string, args []string) (sample, error) { return runOnce(command, args) }
 	if w.store {
 		once = withStore
 	}
@@ -244,10 +261,12 @@ func measure(w work, glang, reference, floor string, n int) error {
 	return nil
 }
 
-// runOnce runs a command whose words are separated by blanks.
-func runOnce(command string, args []string) (sample, error) {
+// runOnce runs a command whose words are separated by blanks, with variables
+// added to its environment.
+func runOnce(command string, args []string, env ...string) (sample, error) {
 	words := append(strings.Fields(command), args...)
 	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Env = append(os.Environ(), env...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	start := time.Now()

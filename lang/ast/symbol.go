@@ -12,8 +12,8 @@ type Symbol uint32
 // NoSymbol is the absence of a name (a lambda without argument name).
 const NoSymbol Symbol = 0
 
-// Symbols interns names. Reading a name is lock-free; interning takes a lock
-// for one of several shards. A name is copied when it is entered, so that it
+// Symbols interns names. Reading a name and finding one that is known is
+// lock-free; entering one takes a lock for one of several shards. A name is copied when it is entered, so that it
 // does not keep its source text alive, and is never freed.
 type Symbols struct {
 	shards [shardCount]symbolShard
@@ -30,14 +30,10 @@ const (
 type symbolChunk [1 << chunkBits]string
 
 type symbolShard struct {
-	mu    sync.RWMutex
-	table []symbolSlot // open addressing, power of two
+	table atomic.Pointer[symbolTable] // replaced when it grows
+	mu    sync.Mutex                  // held to enter a name
 	used  int
-}
-
-type symbolSlot struct {
-	hash uint32
-	sym  Symbol
+	_     [40]byte // to fill a cache line
 }
 
 // HashSeed and HashByte are the hash that Intern expects from a scanner that
@@ -62,19 +58,13 @@ func (s *Symbols) Intern(name string) Symbol { return s.InternHashed(name, HashN
 // Lookup returns the symbol of a name if it has been interned.
 func (s *Symbols) Lookup(name string) (Symbol, bool) {
 	h := HashName(name)
-	sh := &s.shards[h%shardCount]
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	return sh.find(s, name, h)
+	return s.shards[h%shardCount].find(s, name, h)
 }
 
 // InternHashed is Intern with the name's hash at hand.
 func (s *Symbols) InternHashed(name string, h uint32) Symbol {
 	sh := &s.shards[h%shardCount]
-	sh.mu.RLock()
-	sym, ok := sh.find(s, name, h)
-	sh.mu.RUnlock()
-	if ok {
+	if sym, ok := sh.find(s, name, h); ok {
 		return sym
 	}
 	sh.mu.Lock()
@@ -82,14 +72,14 @@ func (s *Symbols) InternHashed(name string, h uint32) Symbol {
 	if sym, ok := sh.find(s, name, h); ok {
 		return sym
 	}
-	sym = Symbol(s.next.Add(1))
+	sym := Symbol(s.next.Add(1))
 	chunk := &s.chunks[sym>>chunkBits]
 	for chunk.Load() == nil {
 		chunk.CompareAndSwap(nil, new(symbolChunk))
 	}
 	chunk.Load()[sym&(1<<chunkBits-1)] = string([]byte(name))
 	s.bytes.Add(int64(len(name)) + 40)
-	sh.insert(symbolSlot{h, sym})
+	sh.insert(h, sym)
 	return sym
 }
 
@@ -107,38 +97,53 @@ func (s *Symbols) Len() int { return int(s.next.Load()) }
 // Bytes is the memory that names hold, about; an embedder's budget counts it.
 func (s *Symbols) Bytes() int64 { return s.bytes.Load() }
 
+// symbolTable is a hash table with open addressing; its length is a power of
+// two. A slot is the name's hash, shifted up, and the symbol; 0 if it is free.
+type symbolTable []atomic.Uint64
+
 func (sh *symbolShard) find(s *Symbols, name string, h uint32) (Symbol, bool) {
-	if len(sh.table) == 0 {
+	p := sh.table.Load()
+	if p == nil {
 		return NoSymbol, false
 	}
-	mask := len(sh.table) - 1
+	table := *p
+	mask := len(table) - 1
 	for i := int(h/shardCount) & mask; ; i = (i + 1) & mask {
-		slot := sh.table[i]
-		if slot.sym == NoSymbol {
+		slot := table[i].Load()
+		if slot == 0 {
 			return NoSymbol, false
 		}
-		if slot.hash == h && s.Name(slot.sym) == name {
-			return slot.sym, true
+		if sym := Symbol(slot); uint32(slot>>32) == h && s.Name(sym) == name {
+			return sym, true
 		}
 	}
 }
 
-func (sh *symbolShard) insert(slot symbolSlot) {
-	if 4*(sh.used+1) > 3*len(sh.table) {
-		old := sh.table
-		sh.table = make([]symbolSlot, max(64, 2*len(old)))
-		sh.used = 0
-		for _, o := range old {
-			if o.sym != NoSymbol {
-				sh.insert(o)
+// insert enters a symbol; mu is held.
+func (sh *symbolShard) insert(h uint32, sym Symbol) {
+	var table symbolTable
+	if p := sh.table.Load(); p != nil {
+		table = *p
+	}
+	if 4*(sh.used+1) > 3*len(table) {
+		bigger := make(symbolTable, max(64, 2*len(table)))
+		for i := range table {
+			if slot := table[i].Load(); slot != 0 {
+				bigger.put(slot)
 			}
 		}
+		table = bigger
+		sh.table.Store(&table)
 	}
-	mask := len(sh.table) - 1
-	i := int(slot.hash/shardCount) & mask
-	for sh.table[i].sym != NoSymbol {
+	table.put(uint64(h)<<32 | uint64(sym))
+	sh.used++
+}
+
+func (t symbolTable) put(slot uint64) {
+	mask := len(t) - 1
+	i := int(uint32(slot>>32)/shardCount) & mask
+	for t[i].Load() != 0 {
 		i = (i + 1) & mask
 	}
-	sh.table[i] = slot
-	sh.used++
+	t[i].Store(slot)
 }

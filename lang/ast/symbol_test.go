@@ -1,0 +1,78 @@
+package ast
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// TestSymbols: whoever enters a name, in whatever order, gets the same symbol,
+// and no two names share one.
+func TestSymbols(t *testing.T) {
+	const names, workers = 5000, 8
+	var s Symbols
+	if _, ok := s.Lookup("n0"); ok {
+		t.Fatal("a name is known before it was entered")
+	}
+	var got [workers][names]Symbol
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range names {
+				n := (i*(2*w+1) + w) % names // odd steps reach them all, save multiples of 5
+				got[w][n] = s.Intern(fmt.Sprint("n", n))
+			}
+			for n := range names {
+				got[w][n] = s.Intern(fmt.Sprint("n", n))
+			}
+		}()
+	}
+	wg.Wait()
+	for w := 1; w < workers; w++ {
+		if got[w] != got[0] {
+			t.Errorf("worker %d has other symbols", w)
+		}
+	}
+	if s.Len() != names {
+		t.Errorf("%d symbols for %d names", s.Len(), names)
+	}
+	all := got[0][:]
+	for n, sym := range all {
+		if x, ok := s.Lookup(fmt.Sprint("n", n)); !ok || x != sym || s.Name(sym) != fmt.Sprint("n", n) {
+			t.Fatalf("n%d: symbol %d, looked up %d %v, its name %q", n, sym, x, ok, s.Name(sym))
+		}
+	}
+	slices.Sort(all)
+	if len(slices.Compact(all)) != names {
+		t.Error("names share symbols")
+	}
+}
+
+// BenchmarkSymbols shows how the table bears several goroutines (-cpu 1,2,4):
+// nearly all names that a scanner meets are known, and code asks for the text
+// of symbols far more often than it enters any.
+func BenchmarkSymbols(b *testing.B) {
+	var s Symbols
+	names := make([]string, 10000)
+	for i := range names {
+		names[i] = fmt.Sprintf("name%d", i)
+		s.Intern(names[i])
+	}
+	b.Run("known", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				s.Intern(names[i%len(names)])
+			}
+		})
+	})
+	b.Run("name", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				_ = s.Name(Symbol(1 + i%len(names)))
+			}
+		})
+	})
+}
