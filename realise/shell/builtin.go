@@ -157,6 +157,10 @@ func (sh *shell) internal(hc interp.HandlerContext, name string, args []string) 
 		return umask(hc.Stdout, hc.Stderr, args)
 	case "kill":
 		return kill(hc.Stdout, hc.Stderr, args)
+	case "mask":
+		return sh.keepMask(args[0])
+	case "unmask":
+		return sh.resetMask(args[0], args[1])
 	case "ulimit":
 		if len(args) == 0 || strings.HasPrefix(args[len(args)-1], "-") {
 			fmt.Fprintln(hc.Stdout, "unlimited")
@@ -167,44 +171,6 @@ func (sh *shell) internal(hc interp.HandlerContext, name string, args []string) 
 		return 0
 	}
 	return sh.fds.internal(hc, name, args)
-}
-
-// umask shows or sets the mask of the process: subshells share it.
-func umask(stdout, stderr io.Writer, args []string) int {
-	symbolic := len(args) > 0 && args[0] == "-S"
-	if symbolic {
-		args = args[1:]
-	}
-	old := syscall.Umask(0)
-	syscall.Umask(old)
-	if len(args) == 0 {
-		if symbolic {
-			perm := func(shift uint) string {
-				s := ""
-				for i, c := range "rwx" {
-					if old>>shift&(4>>i) == 0 {
-						s += string(c)
-					}
-				}
-				return s
-			}
-			fmt.Fprintf(stdout, "u=%s,g=%s,o=%s\n", perm(6), perm(3), perm(0))
-		} else {
-			fmt.Fprintf(stdout, "%04o\n", old)
-		}
-		return 0
-	}
-	if n, err := strconv.ParseUint(args[0], 8, 9); err == nil {
-		syscall.Umask(int(n))
-		return 0
-	}
-	change, err := parseMode(args[0])
-	if err != nil {
-		fmt.Fprintf(stderr, "umask: %v\n", err)
-		return 1
-	}
-	syscall.Umask(^int(change(uint32(^old&0o777), true, 0)) & 0o777)
-	return 0
 }
 
 func kill(stdout, stderr io.Writer, args []string) int {

@@ -17,13 +17,13 @@ func (sh *shell) rewrite(file *syntax.File) bool {
 		rewriteFds(file)
 		changed = true
 	}
-	return changed
+	return rewriteUmask(file) || changed
 }
 
 // rewriteText rewrites a script in a string: the argument of eval, the action
 // of a trap. A wrong one is left for the interpreter to complain of.
 func (sh *shell) rewriteText(text string) string {
-	if !strings.ContainsAny(text, "<>") && !strings.Contains(text, "$((") {
+	if !strings.ContainsAny(text, "<>") && !strings.Contains(text, "$((") && !strings.Contains(text, "umask") {
 		return text
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")

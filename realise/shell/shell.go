@@ -25,6 +25,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
@@ -236,6 +237,9 @@ func beforeLine(stmts []*syntax.Stmt, err error) []*syntax.Stmt {
 type shell struct {
 	// fds are the descriptors above 2; nil if the script uses none.
 	fds *fdTable
+
+	mu    sync.Mutex
+	masks map[string][]int // what subshells began with, by place
 }
 
 // join makes a path absolute. It does not clean it: "a/.." is the directory
