@@ -307,6 +307,7 @@ func (b *build) external(log *buildLog) error {
 	for _, a := range b.drv.Args {
 		args = append(args, rewrite(a))
 	}
+	b.r.event(Event{Kind: BuildExec, Drv: b.path, Text: fmt.Sprintf("executing builder '%s'", b.drv.Builder)})
 	var proc *sandbox.Process
 	if b.sandboxed {
 		proc, err = b.startSandboxed(args, env.list(rewrite))

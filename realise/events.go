@@ -11,6 +11,7 @@ type EventKind uint8
 // Drv or Path.
 const (
 	BuildStarted      EventKind = iota // Text: what the reference would print, "building '…'"
+	BuildExec                          // Text: "executing builder '…'"
 	BuildLine                          // Text: one line of the log
 	BuildPhase                         // Text: the phase that the builder says it is in
 	BuildDone                          // Err: nil or why it failed

@@ -89,7 +89,7 @@ func (a *app) printError(err error) {
 		fmt.Fprintf(os.Stderr, "%s\n", diag.JSON(err, sources, opts))
 		return
 	}
-	fmt.Fprintln(os.Stderr, diag.Format(err, sources, opts))
+	a.progress.printAt(levelError, diag.Format(err, sources, opts))
 	var b *realise.BuildError
 	if !a.asNix && errors.As(err, &b) && b.GotPath != "" {
 		fmt.Fprintf(os.Stderr, "       what came instead is kept for reading: '%s'\n", b.GotPath)
@@ -122,7 +122,7 @@ func (a *app) warn(message string) {
 	if a.color {
 		prefix = "\x1b[35;1mwarning:\x1b[0m "
 	}
-	a.progress.print(prefix + strings.ReplaceAll(message, "\n", "\n         "))
+	a.progress.printAt(levelWarn, prefix+strings.ReplaceAll(message, "\n", "\n         "))
 }
 
 func (a *app) warnf(format string, args ...any) { a.warn(fmt.Sprintf(format, args...)) }
@@ -142,6 +142,6 @@ const (
 // logf prints a message if the verbosity is at least level.
 func (a *app) logf(level int, format string, args ...any) {
 	if a.verbosity >= level {
-		a.progress.print(fmt.Sprintf(format, args...))
+		a.progress.printAt(level, fmt.Sprintf(format, args...))
 	}
 }

@@ -59,6 +59,9 @@ func (a *app) parseOld(f *flagSet, args []string) (done bool, err error) {
 	case err != nil:
 		return false, err
 	}
+	if err := a.openJSONLogs(); err != nil {
+		return false, err
+	}
 	a.settings.WarnUnknown()
 	return false, f.checkFeatures()
 }

@@ -25,6 +25,10 @@ type progress struct {
 	prefix bool // … with the name of the build before each
 	say    bool // print what starts
 
+	detail bool // print what is of interest to few
+
+	stderr, also *jsonLog // what is printed as JSON, in the place of text and besides
+
 	running   map[storepath.Path]*job
 	downloads map[string]*job
 	counts    realise.Event
@@ -49,7 +53,17 @@ const (
 )
 
 // print writes a line, above the bar if there is one.
-func (p *progress) print(line string) {
+func (p *progress) print(line string) { p.printAt(levelInfo, line) }
+
+// printAt is print for a message of some level.
+func (p *progress) printAt(level int, line string) {
+	if p.logged(level, line) {
+		p.text(line)
+	}
+}
+
+// text is print for what logs have in a form of their own.
+func (p *progress) text(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.erase()
@@ -221,6 +235,11 @@ func (p *progress) view(now time.Time) []string {
 
 // event takes note of what a realiser does.
 func (p *progress) event(e realise.Event) {
+	for _, l := range []*jsonLog{p.also, p.stderr} {
+		if l != nil {
+			l.event(e)
+		}
+	}
 	p.mu.Lock()
 	if p.running == nil {
 		p.running, p.downloads = map[storepath.Path]*job{}, map[string]*job{}
@@ -262,6 +281,12 @@ func (p *progress) event(e realise.Event) {
 		}
 	case realise.BuildDone, realise.SubstituteDone:
 		delete(p.running, key)
+	case realise.BuildExec:
+		if p.detail {
+			p.mu.Unlock()
+			p.printAt(levelChatty, e.Text)
+			return
+		}
 	case realise.BuildWaiting:
 		if p.say {
 			line = e.Text
@@ -304,8 +329,12 @@ func (p *progress) event(e realise.Event) {
 		if p.fail != nil {
 			p.fail(failure)
 		}
-	case line != "" || e.Kind == realise.BuildLine && p.logs:
-		p.print(line)
+	case e.Kind == realise.Message || e.Kind == realise.BuildWaiting:
+		if line != "" {
+			p.print(line)
+		}
+	case (line != "" || e.Kind == realise.BuildLine && p.logs) && p.stderr == nil:
+		p.text(line)
 	}
 }
 

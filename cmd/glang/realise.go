@@ -29,6 +29,7 @@ func (a *app) realiser() (*realise.Realiser, error) {
 		p.say = false
 	}
 	p.prefix = !a.old
+	p.detail = a.verbosity >= levelChatty
 	p.bare = a.asNix
 	p.logs = a.buildLogs
 	if a.old && a.logFormat == "" {

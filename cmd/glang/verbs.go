@@ -72,6 +72,9 @@ func (a *app) runVerb(c *cobra.Command, s setup, args []string) error {
 	if help {
 		return c.Help()
 	}
+	if err := a.openJSONLogs(); err != nil {
+		return err
+	}
 	a.settings.WarnUnknown()
 	if err := f.checkFeatures(); err != nil {
 		return err
