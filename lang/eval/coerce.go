@@ -11,9 +11,6 @@ import (
 // ShowType is a value's type with an article, as messages give it: "a set".
 func (m *Machine) ShowType(v *Value) string { return m.showType(v) }
 
-// typeOf is showType for a value that is not on the heap.
-func (m *Machine) typeOf(x Value) string { return m.showType(&x) }
-
 func (m *Machine) showType(v *Value) string {
 	switch v.Kind() {
 	case KindNull:

@@ -31,7 +31,10 @@ func startShared(flags uintptr, w *work) (pid int, errno syscall.Errno) {
 
 // cloneArgs is struct clone_args of the kernel, as of Linux 5.5.
 type cloneArgs struct {
-	flags, pidFD, childTID, parentTID, exitSignal, stack, stackSize, tls uint64
+	flags      uint64
+	_          [3]uint64 // pidfd, child_tid, parent_tid
+	exitSignal uint64
+	_          [3]uint64 // stack, stack_size, tls
 }
 
 //go:noescape
