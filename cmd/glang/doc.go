@@ -68,6 +68,12 @@ func builtinText(b *eval.BuiltinDef) string {
 		fmt.Fprintf(&t, "Needs the experimental feature `%s`.\n\n", b.Feature)
 	}
 	t.WriteString(b.Doc + "\n")
+	if b.Errors != "" {
+		fmt.Fprintf(&t, "\n*Fails on* %s, as `%s` does.\n", b.Errors, b.Fails)
+	}
+	if b.Cost != "" {
+		fmt.Fprintf(&t, "\n*Cost*: %s.\n", b.Cost)
+	}
 	if b.Example != "" {
 		t.WriteString("\n```nix\n" + b.Example + "\n```\n")
 	}

@@ -79,6 +79,12 @@ func (r *repl) docOf(v *eval.Value) (text string, found bool) {
 			text = "**Synopsis:** `builtins." + b.Name + "` *" + strings.Join(b.Args, "* *") + "*\n\n"
 		}
 		text += stripIndentation(b.Doc)
+		if b.Errors != "" && !r.a.asNix {
+			text += "\n*Fails on* " + b.Errors + ", as `" + b.Fails + "` does.\n"
+		}
+		if b.Cost != "" && !r.a.asNix {
+			text += "\n*Cost*: " + b.Cost + ".\n"
+		}
 		if b.Example != "" {
 			text += "\nFor example:\n\n```nix\n" + b.Example + "\n```\n"
 		}

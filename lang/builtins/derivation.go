@@ -479,7 +479,7 @@ func outputOf(m *machine, pos ast.Pos, args []*value) value {
 	s, ctx := m.CoerceToString(args[0], pos, what, coerceStrict)
 	elems := m.E.Contexts.Elems(ctx)
 	if len(elems) != 1 {
-		m.Fail(diag.Eval, pos, "string '%s' has %d entries in its context. It should only have exactly one entry", s, len(elems))
+		m.Errorf(diag.Eval, pos, "string '%s' has %d entries in its context. It should only have exactly one entry", s, len(elems)).WithTrace(pos, what).Throw()
 	}
 	e := elems[0]
 	output := m.ForceStringNoCtx(args[1], pos, "while evaluating the second argument to builtins.outputOf")

@@ -24,7 +24,7 @@ const (
 )
 
 // features are the experimental features that the tests turn on.
-var features = map[string]bool{"flakes": true}
+var features = map[string]bool{"flakes": true, "fetch-tree": true, "fetch-closure": true, "dynamic-derivations": true}
 
 // evaluate does what nix-instantiate --eval --strict --show-trace does with an
 // expression; relative paths in it start from dir.
@@ -134,7 +134,7 @@ func TestAgreement(t *testing.T) {
 			cmd := exec.Command(tool, "--eval", "--strict", "--show-trace", "-E", expr)
 			var stdout, stderr bytes.Buffer
 			cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-			cmd.Env = append(os.Environ(), "NIX_PATH=", "NIX_REMOTE=dummy://", "NIX_CONFIG=experimental-features = flakes")
+			cmd.Env = append(os.Environ(), "NIX_PATH=", "NIX_REMOTE=dummy://", "NIX_CONFIG=experimental-features = flakes fetch-tree fetch-closure dynamic-derivations")
 			_ = cmd.Run() // failing is what many of the expressions are for
 			wantErr := strings.TrimSuffix(stderr.String(), "Try 'nix-instantiate --help' for more information.\n")
 			gotOut, gotErr := evaluate(t, []byte(expr), &ast.Source{Origin: ast.FromString}, dir)

@@ -103,7 +103,7 @@ func All() []eval.BuiltinDef {
 	} {
 		all = append(all, family...)
 	}
-	return all
+	return document(all)
 }
 
 // constant makes a builtin that is a value known from the beginning.
@@ -540,7 +540,8 @@ func controlTable() []eval.BuiltinDef {
 		},
 		{
 			Name: "break", Global: true, Args: []string{"v"}, Fn: breakpoint,
-			Doc: "Returns *v*. With `--debugger`, evaluation stops here and the debugger begins.",
+			NoTrace: true, // the reference evaluates *v* after it has returned
+			Doc:     "Returns *v*. With `--debugger`, evaluation stops here and the debugger begins.",
 		},
 		{
 			Name: "addErrorContext", Args: []string{"message", "e"}, Fn: addErrorContext,

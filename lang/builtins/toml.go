@@ -125,8 +125,45 @@ func tomlError(text string, err error) error {
 		return err
 	}
 	row, column := d.Position()
-	return tomlExcerpt(text, "[error] "+strings.TrimPrefix(d.Error(), "toml: "), row, column, "here")
+	words := strings.TrimPrefix(d.Error(), "toml: ")
+	for _, w := range tomlWords {
+		if strings.HasPrefix(words, w.prefix) && strings.HasSuffix(words, w.suffix) {
+			e := tomlExcerpt(text, "[error] "+w.message, row, column+w.shift, w.mark)
+			if w.hint != "" {
+				e = errors.New(e.Error() + w.hint + "\n")
+			}
+			return e
+		}
+	}
+	return tomlExcerpt(text, "[error] "+words, row, column, "here")
 }
+
+// tomlWords are the words of the reference's library for faults that the two
+// tell apart alike, and how much further to the right its mark is.
+var tomlWords = []struct {
+	prefix, suffix string
+	message, mark  string
+	shift          int
+	hint           string
+}{
+	{"expected value, not end of input", "", "bad format: unknown value appeared", "here", 1, ""},
+	{"unexpected character", "at start of value", "bad format: unknown value appeared", "here", 0, ""},
+	{"expected '=' after key", "", "toml::parse_key_value_pair: invalid key value separator `=`", "expected =", 1, ""},
+	{"expected newline but got", "", "toml::parse_table: newline (LF / CRLF) or EOF is expected", "here", 0, ""},
+	{"expected ']' to close table name", "", "toml::parse_file: invalid table key", "expected ]", 1, ""},
+	{"unterminated basic string", "", "toml::parse_basic_string: invalid string format", "expected \"", 1, ""},
+	{"invalid escape character", "", "toml::parse_basic_string: invalid string format", "expected \"", 0, ""},
+	{"expected keyword", "", "toml::parse_boolean: invalid boolean: boolean must be `true` or `false`, in lowercase. string must be surrounded by `\"`",
+		"expected true or false", 0, ""},
+	{"invalid character at start of key", "", tomlKey, tomlKeyMark, 0, tomlKeyHint},
+	{"expected key but reached end of input", "", tomlKey, tomlKeyMark, 1, tomlKeyHint},
+}
+
+const (
+	tomlKey     = `toml::parse_simple_key: invalid key: key must be "quoted", 'quoted-literal', or bare key.`
+	tomlKeyMark = "expected alpha [a-zA-Z], digit [0-9], -, or _"
+	tomlKeyHint = "Hint: non-ASCII scripts are allowed in toml v1.1.0, but not in v1.0.0."
+)
 
 // tomlOverflow finds a decimal integer that does not fit 64 bits.
 func tomlOverflow(text string) error {

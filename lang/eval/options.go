@@ -191,11 +191,17 @@ type ClosureStore interface {
 // BuiltinDef describes a builtin. Its Name is without leading underscores;
 // the base scope has it as Name if Global, else as __Name, and builtins as Name.
 type BuiltinDef struct {
-	Name    string
-	Global  bool
-	Args    []string // names of the arguments; none for a constant
-	Doc     string
+	Name   string
+	Global bool
+	Args   []string // names of the arguments; none for a constant
+	Doc    string
+	// Example is an expression and, after " # => ", what it evaluates to, where
+	// that is the same everywhere. Errors says when it fails, Fails is an
+	// expression that does, Cost what it takes.
 	Example string
+	Errors  string
+	Fails   string
+	Cost    string
 	Feature string // the experimental feature that it needs, or ""
 	// Shown: it is there without the feature too, and fails when it is called.
 	Shown  bool

@@ -15,6 +15,7 @@ cd "$here" || exit 2
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf "$tmp"' EXIT
 unset NIX_PATH
+export NIX_CONFIG='experimental-features = flakes fetch-tree fetch-closure dynamic-derivations'
 n=0 bad=0
 while IFS= read -r expr; do
 	case $expr in '' | '#'*) continue ;; esac
