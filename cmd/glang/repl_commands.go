@@ -230,7 +230,12 @@ func (r *repl) time(arg string) error {
 	return err
 }
 
-func (r *repl) stats(string) error {
+// stats tells what an expression takes to evaluate; without one, what the
+// session has used.
+func (r *repl) stats(arg string) error {
+	if arg != "" {
+		return r.statsOf(arg)
+	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	r.a.printf("variables   %d of the session, %d of the base scope\n", len(r.vars), len(r.x.E.Globals()))
@@ -238,6 +243,25 @@ func (r *repl) stats(string) error {
 	r.a.printf("memory      %s in use, %s allocated in all, %s from the system\n",
 		renderSize(int64(m.HeapAlloc)), renderSize(int64(m.TotalAlloc)), renderSize(int64(m.Sys)))
 	r.a.printf("collections %d, %v paused\n", m.NumGC, time.Duration(m.PauseTotalNs).Round(time.Microsecond))
+	return nil
+}
+
+func (r *repl) statsOf(arg string) error {
+	var before, after runtime.MemStats
+	names := r.x.E.Symbols.Len()
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	err := r.withValue(arg, func(v *eval.Value) error { return r.print(v, 0) })
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		return err
+	}
+	r.a.printf("time        %v\n", took.Round(time.Microsecond))
+	r.a.printf("memory      %s allocated in %d pieces, %s more in use than before\n", renderSize(int64(after.TotalAlloc-before.TotalAlloc)),
+		after.Mallocs-before.Mallocs, renderSize(max(0, int64(after.HeapAlloc)-int64(before.HeapAlloc))))
+	r.a.printf("names       %d new\n", r.x.E.Symbols.Len()-names)
+	r.a.printf("collections %d, %v paused\n", after.NumGC-before.NumGC, time.Duration(after.PauseTotalNs-before.PauseTotalNs).Round(time.Microsecond))
 	return nil
 }
 

@@ -28,6 +28,8 @@ func (r *repl) completeWord(line string, pos int) (head string, words []string, 
 // line, a file, an attribute, or a variable.
 func (r *repl) complete(before, word string) []string {
 	switch {
+	case word == "" && strings.TrimSpace(before) == "":
+		return nil // a tab that begins a line was pasted: it asks for nothing
 	case before == "" && strings.HasPrefix(word, ":"):
 		var out []string
 		for _, c := range r.commands() {

@@ -74,11 +74,21 @@ func (p *plainLines) Close()          {}
 type editor struct {
 	r       *repl
 	l       *liner.State
+	paste   *pasteReader // nil: none could be made
 	history []string
 }
 
 func (e *editor) open() {
-	e.l = liner.NewLiner()
+	if e.paste == nil {
+		e.paste, _ = newPasteReader() // without one, pasting is as typing
+	}
+	if stdin := os.Stdin; e.paste != nil {
+		os.Stdin = e.paste.r // liner takes this one
+		e.l = liner.NewLiner()
+		os.Stdin = stdin
+	} else {
+		e.l = liner.NewLiner()
+	}
 	e.l.SetCtrlCAborts(true)
 	e.l.SetTabCompletionStyle(liner.TabPrints)
 	e.l.SetWordCompleter(func(line string, pos int) (string, []string, string) { return e.r.completeWord(line, pos) })
@@ -89,7 +99,13 @@ func (e *editor) open() {
 }
 
 func (e *editor) Prompt(prompt string) (string, error) {
+	if e.paste != nil {
+		e.paste.start()
+	}
 	line, err := e.l.Prompt(prompt)
+	if e.paste != nil {
+		e.paste.stop()
+	}
 	switch {
 	case errors.Is(err, liner.ErrPromptAborted):
 		return "", errAborted
@@ -102,7 +118,7 @@ func (e *editor) Prompt(prompt string) (string, error) {
 			e.history = append(e.history, line)
 		}
 	}
-	return line, nil
+	return unpaste.Replace(line), nil
 }
 
 func (e *editor) Serve(r *repl) *repl {

@@ -68,6 +68,39 @@ func (s *session) expect(text string) {
 	_, s.got, _ = strings.Cut(s.got, text)
 }
 
+// TestDebuggerTerminal looks around where an evaluation stopped.
+func TestDebuggerTerminal(t *testing.T) {
+	home := t.TempDir()
+	master, slave := openPTY(t)
+	c := replProcess(t, home, "glang repl --store dummy:// --debugger")
+	c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	s := &session{t: t, tty: master}
+	s.expect("glang> ")
+	s.send("let inner = 20; f = x: builtins.break (x + inner); in f 22\r")
+	s.expect("breakpoint reached")
+	s.expect("glang> ")
+	s.send("inn\t\r") // completes what is in scope here
+	s.expect("inner")
+	s.expect("20\r\n")
+	s.expect("glang> ")
+	s.send(":bt\r")
+	s.expect("while calling")
+	s.expect("glang> ")
+	s.send(":c\r")
+	s.expect("42\r\n")
+	s.expect("glang> ")
+	s.send("\x04")
+	if err := c.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReplTerminal(t *testing.T) {
 	home := t.TempDir()
 	begin := func() (*session, func()) {
@@ -114,6 +147,20 @@ func TestReplTerminal(t *testing.T) {
 	s.expect("abandoned")
 	s.send("\x03")
 	s.expect("glang> ")
+	// A paste of several lines, with tabs, is an input as it stands.
+	s.send("\x1b[200~let\r\tpasted = 1;\r\tmore = 2;\rin pasted\r\t+ more + 100\r\x1b[201~\r")
+	s.expect("103\r\n")
+	s.expect("glang> ")
+	s.send("\x1b[A\x7f1\r") // it comes back whole, to be changed
+	s.expect("104\r\n")
+	s.expect("glang> ")
+	s.send(":stats builtins.length [ 1 2 ]\r")
+	s.expect("2\r\n")
+	s.expect("allocated in")
+	s.expect("glang> ")
+	s.send(":p { a = [ { b = 1; } ]; }\r")
+	s.expect("{ b = 1; }")
+	s.expect("glang> ")
 	s.send("[ kept\r")
 	s.expect("     > ")
 	s.send("]\r")
@@ -123,7 +170,7 @@ func TestReplTerminal(t *testing.T) {
 
 	// The next session has the history of this one.
 	s, end = begin()
-	s.send("\x1b[A\x1b[A\x1b[A\r") // three lines back: "kept + 1"
+	s.send(strings.Repeat("\x1b[A", 7) + "\r") // seven lines back: "kept + 1"
 	s.expect("undefined variable 'kept'")
 	s.expect("glang> ")
 	end()

@@ -237,3 +237,22 @@ func TestMarkdown(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
+
+// TestPasteFilter cuts the input at each byte.
+func TestPasteFilter(t *testing.T) {
+	const in = "a\x1b[Ab\x1b[200~let\r\n\tx = 1;\nin x\n\x1b[201~c\x1b[200~\x1b[201~d"
+	const want = "a\x1b[Ablet⏎⇥x = 1;⏎in xcd"
+	for i := range len(in) + 1 {
+		if i > 0 && strings.HasPrefix(in[i-1:], pasteBegin) {
+			continue // Escape goes on at once
+		}
+		var f pasteFilter
+		got := string(f.feed([]byte(in[:i]))) + string(f.feed([]byte(in[i:])))
+		if got != want {
+			t.Errorf("cut at %d: %q", i, got)
+		}
+	}
+	if got := unpaste.Replace("let⏎⇥x"); got != "let\n\tx" {
+		t.Errorf("%q", got)
+	}
+}
