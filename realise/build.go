@@ -246,7 +246,7 @@ func (b *build) attempt() error {
 		}
 		return failed
 	}
-	return err
+	return b.r.store.Explain(err)
 }
 
 // dropScratch deletes what a builder without a sandbox wrote straight into the

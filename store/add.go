@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/nar"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -249,17 +247,9 @@ func (s *Store) add(p storepath.Path, repair, locked bool, write func(tmp string
 		if _, derr := deleteTree(tmp); derr != nil {
 			err = errors.Join(err, derr)
 		}
-		return s.explainWrite(err)
+		return s.Explain(err)
 	}
 	return nil
-}
-
-// explainWrite adds to an error of a full disk what to do about it.
-func (s *Store) explainWrite(err error) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return fmt.Errorf("%w\nThe disk that holds '%s' is full; 'glang store gc' makes room", err, s.real)
-	}
-	return err
 }
 
 // Install moves a canonical object (see [Store.Canonicalise], with

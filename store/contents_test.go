@@ -293,3 +293,27 @@ func TestLargeTree(t *testing.T) {
 		t.Errorf("left %q", left)
 	}
 }
+
+// TestDatabaseGone opens stores whose database was taken away.
+func TestDatabaseGone(t *testing.T) {
+	for what, harm := range map[string]func(name string) error{
+		"missing": os.Remove,
+		"damaged": func(name string) error { return os.Truncate(name, 0) },
+	} {
+		s := open(t)
+		must(s.AddText("a", []byte("a"), nil))(t)
+		s.Close()
+		for _, ext := range []string{"-wal", "-shm"} {
+			os.Remove(s.dbFile() + ext)
+		}
+		if err := harm(s.dbFile()); err != nil {
+			t.Fatal(err)
+		}
+		again := must(Open(s.cfg))(t)
+		_, err := again.AddText("b", []byte("b"), nil)
+		again.Close()
+		if err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), "glang store rebuild") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

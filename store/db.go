@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -242,6 +243,7 @@ func (e *dbError) Unwrap() error { return e.err }
 
 // Primary result codes of SQLite.
 const (
+	sqliteError    = 1
 	sqliteBusy     = 5
 	sqliteReadOnly = 8
 	sqliteCorrupt  = 11
@@ -263,7 +265,11 @@ func sqliteCode(err error) int {
 
 // wrap explains errors that a user can do something about.
 func (d *database) wrap(err error, what string) error {
-	switch sqliteCode(err) {
+	code := sqliteCode(err)
+	if code == sqliteError && strings.Contains(err.Error(), "no such table") { // emptied, for one
+		code = sqliteCorrupt
+	}
+	switch code {
 	case sqliteCorrupt, sqliteNotADB:
 		return fmt.Errorf("the store database '%s' is damaged (%v); 'glang store rebuild' makes it again from what lies in the store directory, and keeps the old one", d.path, err)
 	case sqliteBusy:

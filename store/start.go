@@ -108,8 +108,10 @@ func (e sysError) Error() string {
 }
 func (e sysError) Unwrap() error { return e.errno }
 
-// explain adds to an error of permission what a user can do about it.
+// explain adds to an error of permission, and to one of a full disk, what a
+// user can do about it.
 func (s *Store) explain(err error, path string) error {
+	err = explainFull(err, path)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
 		return fmt.Errorf("%w\n\nThis command may have been run as non-root in a single-user Nix installation,\n"+
 			"or as another user than the one who owns the store: '%s' may not be written by user %d.\n"+
@@ -117,6 +119,30 @@ func (s *Store) explain(err error, path string) error {
 	}
 	return err
 }
+
+// fullError is an error of a full disk.
+type fullError struct {
+	err error
+	dir string
+}
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("%v\nThe disk that holds '%s' is full; 'glang store gc' makes room", e.err, e.dir)
+}
+func (e *fullError) Unwrap() error { return e.err }
+
+// explainFull adds to an error of a full disk what to do about it, once.
+func explainFull(err error, dir string) error {
+	var full *fullError
+	if errors.As(err, &full) || !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) && sqliteCode(err) != sqliteFull {
+		return err
+	}
+	return &fullError{err, dir}
+}
+
+// Explain adds to an error of writing into the store what a user can do about
+// it, if that is to make room.
+func (s *Store) Explain(err error) error { return explainFull(err, s.real) }
 
 // checkSymlinks refuses a store directory of which a part is a symlink: its
 // store paths would name something else on a machine without the symlink.
@@ -289,11 +315,12 @@ func (s *Store) migrate(db *database) error {
 func (s *Store) explainDB(err error) error {
 	switch sqliteCode(err) {
 	case sqliteReadOnly, sqliteCantOpen:
+		if _, serr := os.Lstat(s.dbFile()); errors.Is(serr, fs.ErrNotExist) {
+			return fmt.Errorf("the store database '%s' is missing; 'glang store rebuild' makes it again from what lies in the store directory", s.dbFile())
+		}
 		return s.explain(fmt.Errorf("%v: %w", err, fs.ErrPermission), s.dbDir())
-	case sqliteFull:
-		return fmt.Errorf("%w\nThe disk that holds '%s' is full; 'glang store gc' makes room", err, s.dbDir())
 	}
-	return err
+	return explainFull(err, s.dbDir())
 }
 
 func (s *Store) schemeFile() string { return filepath.Join(s.dbDir(), "scheme") }

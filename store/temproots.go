@@ -85,7 +85,7 @@ func (s *Store) AddTempRoot(p storepath.Path) error {
 		err = uerr
 	}
 	if err != nil {
-		return fmt.Errorf("writing to file '%s': %w", t.file.Name(), bare(err))
+		return s.explain(fmt.Errorf("writing to file '%s': %w", t.file.Name(), bare(err)), s.state)
 	}
 	t.have[p] = true
 	return nil

@@ -41,6 +41,9 @@ func (f *formatter) folded(e *Error, opts PrintOptions) {
 		shown = append(shown[:foldOuter:foldOuter], shown[foldOuter+n:]...)
 		before = append(before[:foldOuter:foldOuter], before[foldOuter+n:]...)
 	}
+	if len(shown) == 0 && e.Pos == ast.NoPos {
+		return // the machine's fault, and nobody's code: a full disk, for one
+	}
 	for i, fr := range shown {
 		f.left(before[i])
 		f.frame(fr)
