@@ -173,7 +173,7 @@ func genList(m *machine, pos ast.Pos, args []*value) value {
 	m.Charge(n * 64)
 	out := m.NewList(int(n))
 	for i := range out {
-		out[i] = m.Lazy(f, m.NewValue(eval.Int(int64(i))))
+		out[i] = m.LazyNth(f, int64(i))
 	}
 	return eval.List(out)
 }

@@ -52,6 +52,16 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 				m.publish(v, m.Call(words[0], pos, words[1:]...))
 				return
 			}
+		case kindNth:
+			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+				m.begin(v, k, pos)
+				fn := (*Value)(v.p)
+				if pos == ownPos {
+					pos = m.determinePos(fn, ast.NoPos)
+				}
+				m.publish(v, m.Call(fn, pos, m.NewValue(Int(v.n))))
+				return
+			}
 		case kindLazy:
 			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 				m.begin(v, k, pos)
@@ -165,10 +175,14 @@ func (m *Machine) infinite(v *Value, pos ast.Pos) {
 // errors. Another machine may be evaluating it: then there is none.
 func (m *Machine) appPos(v *Value) (pos ast.Pos) {
 	k := atomic.LoadUint32(&v.kind)
-	if k != kindApply || !atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+	if k != kindApply && k != kindNth || !atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 		return m.determinePos(v, ast.NoPos)
 	}
-	pos = m.determinePos(*(**Value)(v.p), ast.NoPos)
+	fn := (*Value)(v.p)
+	if k == kindApply {
+		fn = *(**Value)(v.p)
+	}
+	pos = m.determinePos(fn, ast.NoPos)
 	m.putBack(v, k)
 	return pos
 }
@@ -224,11 +238,22 @@ func (m *Machine) Lazy(fn *Value, args ...*Value) *Value {
 	p := m.words(len(args) + 1)
 	words := unsafe.Slice((**Value)(p), len(args)+1)
 	words[0] = fn
-	copy(words[1:], args)
+	for i, a := range args {
+		words[i+1] = a // a copy of the slice costs more
+	}
 	v := m.newValue()
 	v.kind = kindApply
 	v.n = int64(len(words))
 	v.p = p
+	return v
+}
+
+// LazyNth is the application of fn to an integer, put off until it is needed.
+func (m *Machine) LazyNth(fn *Value, n int64) *Value {
+	v := m.newValue()
+	v.kind = kindNth
+	v.n = n
+	v.p = unsafe.Pointer(fn)
 	return v
 }
 

@@ -25,6 +25,7 @@ import (
 //	External          p: *externalBox
 //	thunk             p: frame; aux: index of the code
 //	apply             p, n: function and arguments, and how many words
+//	nth               p, n: function and its argument
 //	lazy              p: *func(*Machine) Value
 //	failed            p: *diag.Error
 type Value struct {
@@ -60,6 +61,7 @@ const (
 const (
 	kindThunk     = uint32(KindUnforced) + iota // code and frame
 	kindApply                                   // a function and its arguments
+	kindNth                                     // a function and an integer
 	kindLazy                                    // a Go function
 	kindFailed                                  // evaluation failed, with this error
 	kindBlackhole                               // being evaluated; see force.go
