@@ -178,9 +178,13 @@ func (a *app) exec(argv []string) error {
 func (a *app) runCommand() *cobra.Command {
 	return a.command(groupMain, "run [FILE | -f FILE ATTR] [-- ARGS...]", "build a package and run its program",
 		`Builds a package and runs the program that its meta.mainProgram names, or else
-the one named like the package.`, func(f *flagSet) func() error {
+the one named like the package. Of a flake, what is in apps counts before packages.`, func(f *flagSet) func() error {
 			src := a.sourceFlags(f)
 			a.storeFlag(f)
+			src.flakeFirst = func() flakePaths {
+				sys := a.settings.System()
+				return flakePaths{defaults: []string{"apps." + sys + ".default", "defaultApp." + sys}, prefixes: []string{"apps." + sys + "."}}
+			}
 			env := f.environment()
 			return func() error {
 				var args []string
@@ -194,6 +198,17 @@ the one named like the package.`, func(f *flagSet) func() error {
 				}
 				if len(list) != 1 {
 					return usagef("one package expected")
+				}
+				if program, targets, err := list[0].appProgram(); err != nil {
+					return err
+				} else if program != "" {
+					if _, err := a.realise(targets, realise.Normal, false); err != nil {
+						return err
+					}
+					if err := env.apply(); err != nil {
+						return err
+					}
+					return a.exec(append([]string{program}, args...))
 				}
 				program, target, err := list[0].mainProgram()
 				if err != nil {
@@ -219,6 +234,45 @@ the one named like the package.`, func(f *flagSet) func() error {
 				return fmt.Errorf("'%s' has no program '%s' in its folder bin", list[0].what, program)
 			}
 		})
+}
+
+// appProgram is the program of an app, a set of the type "app", and what must
+// be built for it; "" if it is none.
+func (i *installable) appProgram() (program string, targets []realise.Target, err error) {
+	if i.x == nil {
+		return "", nil, nil
+	}
+	x := i.x
+	err = x.Do(func() {
+		v, pos := i.selected()
+		if v.Kind() != eval.KindAttrs {
+			return
+		}
+		kind, ok := v.Attrs().Get(x.E.Sym.Type)
+		if !ok || x.ForceStringNoCtx(kind, pos, "while evaluating the type of an app") != "app" {
+			return
+		}
+		p, ok := v.Attrs().Get(x.E.Symbols.Intern("program"))
+		if !ok {
+			x.FailErr(ast.NoPos, fmt.Errorf("app '%s' lacks the attribute 'program'", i.what))
+		}
+		text, ctx := x.ForceString(p, pos, "while evaluating the program of an app")
+		if !x.E.Options().Scheme.IsInStore(text) {
+			x.FailErr(ast.NoPos, fmt.Errorf("app program '%s' is not in the Nix store", text))
+		}
+		program = text
+		for _, e := range x.E.Contexts.Elems(ctx) {
+			switch e.Kind {
+			case eval.ContextOutput:
+				targets = append(targets, realise.Target{Drv: e.Path, Outputs: []string{e.Output}})
+			case eval.ContextPath:
+				targets = append(targets, realise.Target{Path: e.Path})
+			default:
+				targets = append(targets, realise.Target{Drv: e.Path})
+			}
+		}
+	})
+	return program, targets, err
 }
 
 // mainProgram is the program of a package, and what must be built for it.
