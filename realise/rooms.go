@@ -55,7 +55,7 @@ func (g *graph) leave(slot int, room *sandbox.Room) {
 		return
 	}
 	if err := room.Clear(); err != nil {
-		_ = removeTree(room.Dir) // what is left in the private directory harms nobody
+		_ = room.Remove() // what is left in the private directory harms nobody
 		s.room = nil
 	}
 }
@@ -84,7 +84,7 @@ func (g *graph) workDir(slot int) (dir string, done func(), err error) {
 func (g *graph) closeRooms() {
 	for _, s := range g.rooms {
 		if s.room != nil {
-			_ = removeTree(s.room.Dir)
+			_ = s.room.Remove() // else the next process does
 		}
 		if s.work != "" {
 			s.done()
@@ -113,15 +113,14 @@ func (r *Realiser) newBuildDir() (string, error) {
 // sweep deletes the rooms of processes that were killed. Directories that were
 // kept for reading are no rooms any more.
 func sweep(top string) {
-	rooms, _ := filepath.Glob(filepath.Join(top, "nix-*", "places")) // the pattern is good
-	for _, places := range rooms {
-		dir := filepath.Dir(places)
+	rooms, _ := filepath.Glob(filepath.Join(top, "nix-*")) // the pattern is good
+	for _, dir := range rooms {
 		var pid, n int
 		if _, err := fmt.Sscanf(filepath.Base(dir), "nix-%d-%d", &pid, &n); err != nil || pid <= 0 {
 			continue
 		}
 		if syscall.Kill(pid, 0) == syscall.ESRCH {
-			_ = removeTree(dir) // somebody else's, perhaps
+			_ = sandbox.RemoveDead(dir, removeTree) // somebody else's, perhaps
 		}
 	}
 }

@@ -40,6 +40,9 @@ type Room struct {
 	places   int
 }
 
+// marker is in a room first and last: by it RemoveDead knows one.
+const marker = "places"
+
 // OpenRoom makes a room; dir must not exist. slot tells this process's rooms
 // apart that are in use at the same time, from 0 to 63. remove deletes a tree,
 // whatever its modes.
@@ -53,7 +56,7 @@ func OpenRoom(dir string, slot int, remove func(path string) error) (*Room, erro
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"build", "tmp", "store", "places"} {
+	for _, name := range []string{marker, "build", "tmp", "store"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			return nil, err
 		}
@@ -184,7 +187,7 @@ func (r *Room) place(name, to string) error {
 		p := r.free[n-1]
 		r.free = r.free[:n-1]
 		r.taken = append(r.taken, [2]string{p, name})
-		return os.Rename(filepath.Join(r.Dir, "places", p), to)
+		return os.Rename(filepath.Join(r.Dir, marker, p), to)
 	}
 	r.taken = append(r.taken, [2]string{strconv.Itoa(r.places), name})
 	r.places++
@@ -196,7 +199,7 @@ func (r *Room) place(name, to string) error {
 func (r *Room) Strip() error {
 	var errs []error
 	for _, t := range r.taken {
-		if err := os.Rename(filepath.Join(r.Store(), t[1]), filepath.Join(r.Dir, "places", t[0])); err != nil {
+		if err := os.Rename(filepath.Join(r.Store(), t[1]), filepath.Join(r.Dir, marker, t[0])); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -231,10 +234,39 @@ func (r *Room) Clear() error {
 	return nil
 }
 
+// Remove deletes a room.
+func (r *Room) Remove() error { return removeRoom(r.Dir, r.remove) }
+
+func removeRoom(dir string, remove func(path string) error) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != marker {
+			err = errors.Join(err, remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return remove(dir)
+}
+
+// RemoveDead deletes the room of a process that was killed, in whatever state
+// it is. A directory that was kept for people to look at stays: it is no room
+// any more.
+func RemoveDead(dir string, remove func(path string) error) error {
+	if _, err := os.Lstat(filepath.Join(dir, marker)); err != nil {
+		return os.Remove(dir) // if it is empty
+	}
+	return removeRoom(dir, remove)
+}
+
 // Keep leaves the working directory for people to look at, and deletes the
 // rest. The room cannot be used again.
 func (r *Room) Keep() {
-	for _, dir := range []string{"tmp", "store", "places", "file"} {
+	for _, dir := range []string{"tmp", "store", "file", marker} {
 		_ = r.remove(filepath.Join(r.Dir, dir)) // what is left is empty, or nobody's business
 	}
 	for _, dir := range []string{r.Dir, r.Build()} {
