@@ -25,7 +25,7 @@ type lambda struct {
 	isSet   bool // takes a set, with formals
 	open    bool // …
 	arg     bool // the whole set has a slot, 0
-	recycle bool // nothing can keep a reference to the frame
+	recycle bool // the frame may be used again if nothing captured it
 	body    deferred
 }
 
@@ -35,9 +35,12 @@ type formal struct {
 	def  code // nil: required
 }
 
-func (l *lambda) eval(_ *Machine, f *frame) Value { return lambdaValue(l.index, f) }
+func (l *lambda) eval(m *Machine, f *frame) Value {
+	m.captures++
+	return lambdaValue(l.index, f)
+}
 
-func (l *lambda) delay(m *Machine, f *frame) *Value { return m.NewValue(lambdaValue(l.index, f)) }
+func (l *lambda) delay(m *Machine, f *frame) *Value { return m.NewValue(l.eval(m, f)) }
 
 // setName names a function after the computed attribute it is bound to.
 func (l *lambda) setName(sym ast.Symbol) {
@@ -69,19 +72,22 @@ func (m *Machine) openFrame(l *lambda, env *frame) *frame {
 	return f
 }
 
-// run evaluates the body of a function whose frame is complete.
-func (m *Machine) run(l *lambda, f *frame, pos ast.Pos) Value {
+// run evaluates the body of a function whose frame is complete; captures is how
+// often the frame has been captured so far.
+func (m *Machine) run(l *lambda, f *frame, captures int, pos ast.Pos) Value {
 	if m.E.opts.ShowTrace {
 		m.push(shadowCall, unsafe.Pointer(l), pos)
 		x := l.body.get(m.E).eval(m, f)
 		m.sp--
 		return x
 	}
-	captures := m.captures
+	outer := m.captures
+	m.captures = captures
 	x := l.body.get(m.E).eval(m, f)
-	if l.recycle && captures == m.captures {
+	if m.captures == 0 && l.recycle {
 		m.releaseFrame(f, l.slots)
 	}
+	m.captures = outer
 	return x
 }
 
@@ -94,8 +100,9 @@ func (m *Machine) beginCall(pos ast.Pos) {
 	m.step()
 }
 
-// bindFormals makes the frame of a function that takes a set.
-func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) *frame {
+// bindFormals makes the frame of a function that takes a set, and tells how
+// often it has been captured.
+func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) (f *frame, captures int) {
 	if atomic.LoadUint32(&arg.kind) != uint32(KindAttrs) {
 		if pos != ast.NoPos {
 			m.Trace(pos, "from call site")
@@ -106,10 +113,12 @@ func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) *f
 		}
 	}
 	a := arg.Attrs()
-	f := env
+	f = env
 	if l.slots > 0 {
 		f = m.newFrame(env, l.slots)
 	}
+	outer := m.captures
+	m.captures = 0
 	i := uint32(0)
 	if l.arg {
 		*f.slot(0) = arg
@@ -131,7 +140,8 @@ func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) *f
 	if !l.open && used != a.Len() {
 		m.unexpectedArgument(l, a, pos)
 	}
-	return f
+	captures, m.captures = m.captures, outer
+	return f, captures
 }
 
 func (m *Machine) functionName(l *lambda) string {
@@ -191,7 +201,8 @@ func (c *callCode) eval(m *Machine, f *frame) Value {
 		case l.isSet:
 			if len(c.args) == 1 {
 				m.beginCall(c.pos)
-				x := m.run(l, m.bindFormals(l, fn.frame(), c.delaySet(m, f), c.pos), c.pos)
+				env, captures := m.bindFormals(l, fn.frame(), c.delaySet(m, f), c.pos)
+				x := m.run(l, env, captures, c.pos)
 				m.calls--
 				return x
 			}
@@ -201,7 +212,7 @@ func (c *callCode) eval(m *Machine, f *frame) Value {
 				*env.slot(l.first + uint32(i)) = a.delay(m, f)
 			}
 			m.beginCall(c.pos)
-			x := m.run(l.last(), env, c.pos)
+			x := m.run(l.last(), env, 0, c.pos)
 			m.calls--
 			return x
 		}
@@ -292,7 +303,8 @@ func (m *Machine) apply(fn Value, base, n int, pos ast.Pos) Value {
 		case KindLambda:
 			l := m.E.codes.lambda(fn.aux)
 			if l.isSet {
-				fn = m.run(l, m.bindFormals(l, fn.frame(), m.args[base], pos), pos)
+				f, captures := m.bindFormals(l, fn.frame(), m.args[base], pos)
+				fn = m.run(l, f, captures, pos)
 				base, n = base+1, n-1
 				continue
 			}
@@ -301,7 +313,7 @@ func (m *Machine) apply(fn Value, base, n int, pos ast.Pos) Value {
 				*f.slot(l.first) = m.args[base]
 				base, n = base+1, n-1
 				if l.inner == nil {
-					fn = m.run(l, f, pos)
+					fn = m.run(l, f, 0, pos)
 					break
 				}
 				l = l.inner

@@ -115,7 +115,6 @@ func (l *lateIndex) thunk(m *Machine, c code, f *frame) *Value {
 		i = d.index + 1
 		l.i.Store(i) // two machines may both do this: either number will do
 	}
-	m.captures++
 	return m.newThunk(i-1, f)
 }
 

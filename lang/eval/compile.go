@@ -243,103 +243,10 @@ func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
 			l.body.code, l.body.node = &bodyPoint{l: l, body: e.newDeferred(n.Body), scope: scope}, nil
 			l.body.ready.Store(true)
 		}
-		l.recycle = !l.isSet && e.opts.Calls == nil && e.opts.Debugger == nil && !captures(n.Body)
+		l.recycle = l.slots > 0 && e.opts.Calls == nil && e.opts.Debugger == nil
 	}
 	l.index = e.codes.addLambda(l)
 	return l
-}
-
-// captures tells whether evaluating a node may keep a reference to its frame
-// beyond the evaluation.
-func captures(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.CurPos:
-		return false
-	case *ast.Var:
-		return false
-	case *ast.Select:
-		if captures(n.Expr) || n.Default != nil && captures(n.Default) {
-			return true
-		}
-		for _, a := range n.Path {
-			if a.Expr != nil {
-				return true
-			}
-		}
-		return false
-	case *ast.HasAttr:
-		if captures(n.Expr) {
-			return true
-		}
-		for _, a := range n.Path {
-			if a.Expr != nil {
-				return true
-			}
-		}
-		return false
-	case *ast.Interp:
-		return anyCaptures(n.Parts)
-	case *ast.If:
-		return captures(n.Cond) || captures(n.Then) || captures(n.Else)
-	case *ast.Unary:
-		return captures(n.X)
-	case *ast.Binary:
-		return n.Fn != nil || captures(n.L) || captures(n.R)
-	case *ast.List:
-		return anyDelayed(n.Elems)
-	case *ast.Call:
-		return captures(n.Fn) || anyDelayed(n.Args)
-	case *ast.Attrs:
-		if n.Set.Frame > 0 || len(n.Set.Dynamic) > 0 {
-			return true
-		}
-		for i := range n.Set.Attrs {
-			if delayCaptures(n.Set.Attrs[i].Value) {
-				return true
-			}
-		}
-		return false
-	}
-	return true
-}
-
-func anyCaptures(ns []ast.Node) bool {
-	for _, n := range ns {
-		if captures(n) {
-			return true
-		}
-	}
-	return false
-}
-
-func anyDelayed(ns []ast.Node) bool {
-	for _, n := range ns {
-		if delayCaptures(n) {
-			return true
-		}
-	}
-	return false
-}
-
-// delayCaptures tells whether delaying a node keeps the frame: everything that
-// makes a thunk or a function does. Where that depends on what is evaluated
-// already, Machine.captures tells afterwards.
-func delayCaptures(n ast.Node) bool {
-	switch n := n.(type) {
-	case *ast.Int, *ast.Float, *ast.Str, *ast.Path:
-		return false
-	case *ast.Var:
-		return false
-	case *ast.List:
-		return len(n.Elems) > 0
-	case *ast.Select:
-		return len(n.Path) > 1 || n.Path[0].Expr != nil || n.Default != nil
-	case *ast.Binary:
-		v, ok := n.L.(*ast.Var)
-		_, isInt := n.R.(*ast.Int)
-		return !(ok && isInt && v.Kind == ast.VarLocal && n.Fn == nil && (n.Op == ast.OpAdd || n.Op == ast.OpSub))
-	}
-	return true
 }
 
 func (e *Evaluator) compileCall(n *ast.Call) code {

@@ -271,9 +271,11 @@ func (f *Failure) frame(e *diag.Error, trace []shadow, i int) {
 func (s *shadow) text() string { return unsafe.String((*byte)(s.p), int(s.len)) }
 
 // mark is a state of the machine to which an error is unwound.
-type mark struct{ sp, argTop, calls, depth, points int }
+type mark struct{ sp, argTop, calls, depth, points, captures int }
 
-func (m *Machine) mark() mark { return mark{m.sp, m.argTop, m.calls, m.depth, len(m.points)} }
+func (m *Machine) mark() mark {
+	return mark{m.sp, m.argTop, m.calls, m.depth, len(m.points), m.captures}
+}
 
 // unwind brings the machine back to a mark and hands the entries above it to
 // the failure, if there is one. Values that were being evaluated become failed, or, if the
@@ -308,7 +310,7 @@ func (m *Machine) unwind(k mark, f *Failure) {
 	}
 	clear(entries)
 	clear(m.args[k.argTop:m.argTop])
-	m.sp, m.argTop, m.calls, m.depth = k.sp, k.argTop, k.calls, k.depth
+	m.sp, m.argTop, m.calls, m.depth, m.captures = k.sp, k.argTop, k.calls, k.depth, k.captures
 	m.points = m.points[:k.points]
 }
 

@@ -189,3 +189,32 @@ func TestLongXML(t *testing.T) {
 		t.Errorf("%s, %v", got, err)
 	}
 }
+
+// TestFramesUsedAgain has functions that keep their arguments on some paths
+// only, called so often that a frame given back too early is used again.
+func TestFramesUsedAgain(t *testing.T) {
+	m := newEvaluator(t, nil).Machine(context.Background())
+	defer m.Close()
+	for _, c := range [][2]string{
+		{`x: if x - x / 2 * 2 == 0 then { v = x + 0; } else { v = x; }`, `(f i).v == i`},
+		{`x: if x > 500 then (y: x + y) else (y: y + x)`, `f i 3 == i + 3`},
+		{`{ a, b ? [ a (a + 1) ] }: b`, `f { a = i; } == [ i (i + 1) ]`},
+		{`{ a, b ? a }: if a > 500 then b else a`, `f { a = i; } == i`},
+		{`a@{ x, ... }: if x > 500 then a else { inherit x; }`, `(f { x = i; y = 1; }).x == i`},
+		{`x: let y = x + 1; in if x > 500 then [ y ] else [ (x + 1) ]`, `f i == [ (i + 1) ]`},
+		{`x: rec { a = x; b = a; }`, `(f i).b == i`},
+		{`x: with { y = x; }; if x > 500 then [ (y + 0) ] else [ y ]`, `f i == [ i ]`},
+		{`x: (r: { k = y: x + y; inherit (r) success; }) (builtins.tryEval (if x > 500 then throw "no" else x))`,
+			`(f i).k 1 == i + 1 && (f i).success == (i <= 500)`},
+		{`x: builtins.seq (builtins.tryEval ((z: if z > 500 then throw "no" else z) x)).success (y: x + y)`, `f i 1 == i + 1`},
+		{`x: y: z: if x > 500 then (w: x + y + z + w) else x`, `(let r = f i 1 2; in if i > 500 then r 3 == i + 6 else r == i)`},
+	} {
+		text := `let f = ` + c[0] + `; g = { a, b }: c: a + b + c; all = builtins.genList (i: i) 1000;
+			kept = map (i: let r = ` + c[1] + `; in builtins.seq (g { a = i; b = 1; } 2) r) all;
+			values = map f' all; f' = i: [ (` + c[1] + `) ];
+			in builtins.all (x: x) kept && builtins.all builtins.head (builtins.deepSeq values values)`
+		if got, err := run(m, text); err != nil || got != "true" {
+			t.Errorf("%s: %s, %v", c[0], got, err)
+		}
+	}
+}

@@ -39,7 +39,9 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 		case kindThunk:
 			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 				m.begin(v, k, pos)
+				captures := m.captures
 				m.publish(v, m.E.codes.at(v.aux).eval(m, v.frame()))
+				m.captures = captures
 				return
 			}
 		case kindApply:
@@ -226,6 +228,7 @@ func (e *Evaluator) wake() {
 
 // newThunk puts off the evaluation of code in an environment.
 func (m *Machine) newThunk(code uint32, env *frame) *Value {
+	m.captures++
 	v := m.newValue()
 	v.kind = kindThunk
 	v.aux = code

@@ -24,7 +24,7 @@ const (
 	wordSlab   = 511 // 511*8+8 = 4096
 	maxSlabRun = 96  // longer runs are allocated on their own
 	slabBudget = 192 << 20
-	maxFreed   = 8 // frames of fewer slots are recycled when slabs are no longer used
+	maxFreed   = 8 // frames of fewer slots are recycled through lists
 )
 
 func (f *frame) slot(i uint32) **Value {
@@ -71,7 +71,7 @@ func (m *Machine) wordsSlow(n int) unsafe.Pointer {
 
 // newFrame makes a frame of n slots under up.
 func (m *Machine) newFrame(up *frame, n int) *frame {
-	if m.slabbed > slabBudget && n < maxFreed {
+	if n < maxFreed {
 		if f := m.freed[n]; f != nil {
 			m.freed[n] = f.up
 			f.up = up
@@ -83,18 +83,16 @@ func (m *Machine) newFrame(up *frame, n int) *frame {
 	return f
 }
 
-// releaseFrame takes back a frame of n slots that nothing refers to, if it
-// was the last thing cut from the slab, or is small where slabs are no longer used.
+// releaseFrame takes back a frame of n slots that nothing refers to, if it is
+// small, or was the last thing cut from the slab.
 func (m *Machine) releaseFrame(f *frame, n int) {
-	if m.slabbed > slabBudget {
-		if n < maxFreed {
-			clear(unsafe.Slice(f.slot(0), n))
-			f.up, m.freed[n] = m.freed[n], f
-		}
+	if n < maxFreed {
+		clear(unsafe.Slice(f.slot(0), n))
+		f.up, m.freed[n] = m.freed[n], f
 		return
 	}
 	at := m.wordNext - (n + 1)
-	if at < 0 || unsafe.Pointer(&m.wordSlab[at]) != unsafe.Pointer(f) {
+	if m.slabbed > slabBudget || at < 0 || unsafe.Pointer(&m.wordSlab[at]) != unsafe.Pointer(f) {
 		return
 	}
 	clear(m.wordSlab[at:m.wordNext])

@@ -31,8 +31,9 @@ type Machine struct {
 	args   []*Value // arguments of builtins being called
 	argTop int
 
-	// captures counts the frames that were captured against expectation; see
-	// delayCaptures.
+	// captures counts what was made in the innermost running function that may
+	// refer to its frame: thunks and functions. Each function and each thunk
+	// being evaluated has a count of its own.
 	captures int
 
 	hole  uint32 // kind word of a value that this machine is evaluating
