@@ -96,20 +96,44 @@ type addCode struct {
 
 func (c *addCode) eval(m *Machine, f *frame) Value {
 	l := c.l.eval(m, f)
+	if Kind(l.kind) != KindInt {
+		return c.add(m, f, l)
+	}
+	r := c.r.eval(m, f)
+	if Kind(r.kind) != KindInt {
+		return c.addToInt(m, l, r)
+	}
+	n := l.n + r.n
+	if (l.n^n)&(r.n^n) < 0 {
+		c.overflow(m, l, r)
+	}
+	return Int(n)
+}
+
+func (c *addCode) overflow(m *Machine, l, r Value) {
+	m.Fail(diag.Eval, m.E.openingParen(c.rpos), "integer overflow in adding %d + %d", l.n, r.n)
+}
+
+func (c *addCode) addToInt(m *Machine, l, r Value) Value {
+	switch Kind(r.kind) {
+	case KindInt:
+		n := l.n + r.n
+		if (l.n^n)&(r.n^n) < 0 {
+			c.overflow(m, l, r)
+		}
+		return Int(n)
+	case KindFloat:
+		return Float(float64(l.n) + r.Float())
+	}
+	m.cannotAdd(r, c.rpos, "an integer")
+	return Null()
+}
+
+// add is eval with the left operand at hand.
+func (c *addCode) add(m *Machine, f *frame, l Value) Value {
 	switch Kind(l.kind) {
 	case KindInt:
-		r := c.r.eval(m, f)
-		switch Kind(r.kind) {
-		case KindInt:
-			n := l.n + r.n
-			if (l.n^n)&(r.n^n) < 0 {
-				m.Fail(diag.Eval, m.E.openingParen(c.rpos), "integer overflow in adding %d + %d", l.n, r.n)
-			}
-			return Int(n)
-		case KindFloat:
-			return Float(float64(l.n) + r.Float())
-		}
-		m.cannotAdd(r, c.rpos, "an integer")
+		return c.addToInt(m, l, c.r.eval(m, f))
 	case KindFloat:
 		r := c.r.eval(m, f)
 		switch Kind(r.kind) {
@@ -136,6 +160,50 @@ func (c *addCode) eval(m *Machine, f *frame) Value {
 		return m.pathOf(s+t, ctx, c.pos)
 	}
 	return m.concat(String(s, ctx), String(t, 0))
+}
+
+// addChain is a + b + c + … of many operands: strings are put together once, for
+// each + would copy all before it.
+type addChain struct {
+	eager
+	first code
+	rest  []*addCode // innermost first; their left operands are not used
+}
+
+// longChain is how many operands make a chain.
+const longChain = 6
+
+func (c *addChain) eval(m *Machine, f *frame) Value {
+	x := c.first.eval(m, f)
+	for i, s := range c.rest {
+		if Kind(x.kind) == KindString {
+			return m.joinAdded(f, x, c.rest[i:])
+		}
+		x = s.add(m, f, x)
+	}
+	return x
+}
+
+// joinAdded adds to a string, which makes strings of all that follows.
+func (m *Machine) joinAdded(f *frame, x Value, rest []*addCode) Value {
+	parts := make([]string, 1, len(rest)+1)
+	parts[0] = x.Str()
+	n := len(parts[0])
+	var ctxs ContextSet
+	ctxs.Add(x.Context())
+	for _, s := range rest {
+		r := s.r.eval(m, f)
+		text, ctx := m.coerce(r, s.rpos, segment, CoerceOpts{CopyToStore: true, Canonicalise: true, operand: true})
+		ctxs.Add(ctx)
+		parts = append(parts, text)
+		n += len(text)
+	}
+	m.Charge(int64(n))
+	b := make([]byte, 0, n)
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return String(unsafe.String(unsafe.SliceData(b), n), ctxs.Join(m))
 }
 
 func (m *Machine) cannotAdd(x Value, pos ast.Pos, to string) {

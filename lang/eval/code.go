@@ -422,11 +422,25 @@ func (c *updateCode) eval(m *Machine, f *frame) Value {
 	for i := len(sets) - 1; i >= 0; i-- {
 		sets[i] = m.evalOperand(&c.operands[i], f)
 	}
-	a := sets[0]
-	for _, b := range sets[1:] {
-		a = m.Update(a, b)
+	if len(sets) <= longChain {
+		a := sets[0]
+		for _, b := range sets[1:] {
+			a = m.Update(a, b)
+		}
+		return AttrsValue(a)
 	}
-	return AttrsValue(a)
+	// Neighbours first, then the results, for each // may copy all before it.
+	for len(sets) > 1 {
+		n := 0
+		for i := 0; i < len(sets); i += 2 {
+			if sets[n] = sets[i]; i+1 < len(sets) {
+				sets[n] = m.Update(sets[i], sets[i+1])
+			}
+			n++
+		}
+		sets = sets[:n]
+	}
+	return AttrsValue(sets[0])
 }
 
 func (m *Machine) evalOperand(o *updateOperand, f *frame) *Attrs {
@@ -445,14 +459,56 @@ type concatCode struct {
 	pos  ast.Pos
 }
 
-func (c *concatCode) eval(m *Machine, f *frame) Value {
-	l, r := c.l.eval(m, f), c.r.eval(m, f)
+// concatable fails if l ++ r at pos are not two lists.
+func (m *Machine) concatable(l, r Value, pos ast.Pos) {
 	if Kind(l.kind) != KindList || Kind(r.kind) != KindList {
-		m.Trace(c.pos, "while evaluating one of the elements to concatenate")
+		m.Trace(pos, "while evaluating one of the elements to concatenate")
 		if Kind(l.kind) != KindList {
 			m.failType(l, "a list", ast.NoPos)
 		}
 		m.failType(r, "a list", ast.NoPos)
+	}
+}
+
+// concatChain is a ++ b ++ c ++ … of many operands, copied once: each ++ would
+// copy all after it.
+type concatChain struct {
+	eager
+	operands []code
+	pos      []ast.Pos // of the operators
+}
+
+func (c *concatChain) eval(m *Machine, f *frame) Value {
+	lists := make([]Value, len(c.operands))
+	for i, o := range c.operands {
+		lists[i] = o.eval(m, f)
+	}
+	n := int64(0)
+	last := len(lists) - 1
+	for i := last - 1; i >= 0; i-- { // as the operators, the innermost first
+		m.concatable(lists[i], lists[i+1], c.pos[i])
+	}
+	some := lists[last]
+	for i := last; i >= 0; i-- {
+		if n += lists[i].n; lists[i].n > 0 {
+			some = lists[i]
+		}
+	}
+	if some.n == n {
+		return some
+	}
+	out := m.NewList(int(n))
+	at := 0
+	for i := range lists {
+		at += copy(out[at:], lists[i].List())
+	}
+	return List(out)
+}
+
+func (c *concatCode) eval(m *Machine, f *frame) Value {
+	l, r := c.l.eval(m, f), c.r.eval(m, f)
+	if Kind(l.kind) != KindList || Kind(r.kind) != KindList {
+		m.concatable(l, r, c.pos)
 	}
 	if l.n == 0 {
 		return r

@@ -41,7 +41,7 @@ func (e *Evaluator) compileNode(n ast.Node) code {
 	case *ast.Select:
 		return e.compileSelect(n)
 	case *ast.HasAttr:
-		return &hasAttrCode{base: e.compile(n.Expr), path: e.compileNames(n.Path), pos: e.posOf(n)}
+		return e.compileHasAttr(n)
 	case *ast.Attrs:
 		return e.compileSet(n.Set, n.Rec, n.Start)
 	case *ast.List:
@@ -277,7 +277,7 @@ func (e *Evaluator) compileAssert(n *ast.Assert) code {
 
 func (e *Evaluator) compileUnary(n *ast.Unary) code {
 	if n.Op == ast.OpNot {
-		return &notCode{x: e.compile(n.X), pos: e.posOf(n.X)}
+		return e.compileNot(n)
 	}
 	zero := &ast.Int{}
 	if n.Fn != nil {
@@ -287,6 +287,95 @@ func (e *Evaluator) compileUnary(n *ast.Unary) code {
 		return newConst(Int(-i.Value))
 	}
 	return e.arith("__sub", ast.OpSub, zero, n.X, false, n.Start)
+}
+
+// compileNot is for !x. All of !!!!x are reported where x is, which is looked up once.
+func (e *Evaluator) compileNot(n *ast.Unary) code {
+	depth, x := 1, n.X
+	for {
+		u, ok := x.(*ast.Unary)
+		if !ok || u.Op != ast.OpNot {
+			break
+		}
+		depth, x = depth+1, u.X
+	}
+	pos := e.posOf(x)
+	c := e.compile(x)
+	for range depth {
+		c = &notCode{x: c, pos: pos}
+	}
+	return c
+}
+
+// compileHasAttr is for x ? a; x ? a ? b is reported where x is, too.
+func (e *Evaluator) compileHasAttr(n *ast.HasAttr) code {
+	chain := []*ast.HasAttr{n}
+	for {
+		in, ok := n.Expr.(*ast.HasAttr)
+		if !ok {
+			break
+		}
+		n = in
+		chain = append(chain, n)
+	}
+	pos := e.posOf(n)
+	c := e.compile(n.Expr)
+	for i := len(chain) - 1; i >= 0; i-- {
+		c = &hasAttrCode{base: c, path: e.compileNames(chain[i].Path), pos: pos}
+	}
+	return c
+}
+
+// compileConcat is for a ++ b, or many of them.
+func (e *Evaluator) compileConcat(n *ast.Binary) code {
+	c := &concatChain{}
+	var x ast.Node = n
+	for {
+		b, ok := x.(*ast.Binary)
+		if !ok || b.Op != ast.OpConcat {
+			break
+		}
+		c.operands, c.pos = append(c.operands, e.compile(b.L)), append(c.pos, b.Start)
+		x = b.R
+	}
+	c.operands = append(c.operands, e.compile(x))
+	if len(c.operands) >= longChain {
+		return c
+	}
+	k := len(c.operands) - 1
+	r := c.operands[k]
+	for k--; k >= 0; k-- {
+		r = &concatCode{l: c.operands[k], r: r, pos: c.pos[k]}
+	}
+	return r
+}
+
+// compileAdd is for a + b, or many of them.
+func (e *Evaluator) compileAdd(n *ast.Binary) code {
+	var steps []*ast.Binary
+	for {
+		steps = append(steps, n)
+		l, ok := n.L.(*ast.Binary)
+		if !ok || l.Op != ast.OpAdd {
+			break
+		}
+		n = l
+	}
+	c := &addChain{first: e.compile(n.L)}
+	l := c.first
+	for i := len(steps) - 1; i >= 0; i-- {
+		s := steps[i]
+		a := &addCode{l: l, r: e.compile(s.R), pos: s.Start, lpos: s.LPos, rpos: s.RPos}
+		c.rest = append(c.rest, a)
+		l = a
+	}
+	if len(c.rest)+1 < longChain {
+		return l
+	}
+	for _, a := range c.rest {
+		a.l = nil
+	}
+	return c
 }
 
 func (e *Evaluator) compileBinary(n *ast.Binary) code {
@@ -300,9 +389,9 @@ func (e *Evaluator) compileBinary(n *ast.Binary) code {
 		e.updateOperands(c, n)
 		return c
 	case ast.OpConcat:
-		return &concatCode{l: e.compile(n.L), r: e.compile(n.R), pos: n.Start}
+		return e.compileConcat(n)
 	case ast.OpAdd:
-		return &addCode{l: e.compile(n.L), r: e.compile(n.R), pos: n.Start, lpos: n.LPos, rpos: n.RPos}
+		return e.compileAdd(n)
 	}
 	l, r, neg := n.L, n.R, false
 	name, op := "__lessThan", ast.OpLess
