@@ -47,6 +47,8 @@ func TestFormat(t *testing.T) {
 		{"warning", &Error{Message: "m"}, PrintOptions{Level: LevelWarn}, "warning: m"},
 		{"warning of a program", &Error{Message: "m", FromExpr: true}, PrintOptions{Level: LevelWarn}, "evaluation warning: m"},
 		{"plain warning", &Error{Message: "m\nn", Plain: true}, PrintOptions{Level: LevelWarn}, "warning: m\nn"},
+		{"nobody's code", &Error{Message: "m", Trace: []Frame{frame(1, file)}},
+			PrintOptions{Notes: true, Library: func(string) bool { return true }}, "error: m"},
 		{"color", &Error{Message: "a " + Quote("b")}, PrintOptions{Color: true}, "\x1b[31;1merror:\x1b[0m a \x1b[35;1mb\x1b[0m"},
 		{"no color", &Error{Message: "a " + Quote("b")}, PrintOptions{}, "error: a b"},
 		{"trace", &Error{Message: "m", Trace: []Frame{frame(1, ast.NoPos), frame(2, file)}}, PrintOptions{},

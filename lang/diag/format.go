@@ -101,12 +101,15 @@ type formatter struct {
 
 func (f *formatter) format(e *Error, opts PrintOptions) string {
 	pre := prefix(e, opts.Level)
-	if len(e.Trace) > 0 {
-		if opts.Notes && !opts.ShowTrace {
-			f.folded(e, opts)
-		} else {
-			f.trace(e.Trace, opts)
+	switch {
+	case len(e.Trace) == 0:
+	case opts.Notes && !opts.ShowTrace:
+		f.folded(e, opts)
+		if f.b.Len() > 0 {
+			f.b.WriteString("\n" + pre)
 		}
+	default:
+		f.trace(e.Trace, opts)
 		f.b.WriteString("\n" + pre)
 	}
 	f.b.WriteString(e.Message)
