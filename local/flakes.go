@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/lang/flakeref"
 )
@@ -111,15 +113,21 @@ func flakeAbove(start string) (string, error) {
 }
 
 // FlakeAttr finds what a fragment means in a flake's outputs: the first of
-// the attribute paths that exists. It runs within Do.
-func FlakeAttr(m *eval.Machine, flake *eval.Value, ref string, candidates []string) (*eval.Value, ast.Pos) {
+// the attribute paths that exists, and its value. It runs within Do.
+func FlakeAttr(m *eval.Machine, flake *eval.Value, ref string, candidates []string) (path string, v *eval.Value) {
+	var wanted string
+	var names []string // that are where the last part of a path is not
 	for _, c := range candidates {
 		parts, err := ParseAttrPath(c)
 		if err != nil {
 			m.FailErr(ast.NoPos, err)
 		}
-		if v, pos, ok := follow(m, flake, parts); ok {
-			return v, pos
+		v, missing, ok := follow(m, flake, parts)
+		if ok {
+			return c, v
+		}
+		if missing != nil {
+			wanted, names = parts[len(parts)-1], append(names, missing...)
 		}
 	}
 	quoted := make([]string, len(candidates))
@@ -130,22 +138,32 @@ func FlakeAttr(m *eval.Machine, flake *eval.Value, ref string, candidates []stri
 	if list != "" {
 		list += " or "
 	}
-	m.FailErr(ast.NoPos, fmt.Errorf("flake '%s' does not provide attribute %s", ref, list+quoted[len(quoted)-1]))
+	slices.Sort(names)
+	f := m.Errorf(diag.Eval, ast.NoPos, "flake '%s' does not provide attribute %s", ref, eval.Plain(list+quoted[len(quoted)-1]))
+	f.WithSuggestions(wanted, slices.Compact(names)).Throw()
 	panic("unreachable")
 }
 
-func follow(m *eval.Machine, v *eval.Value, parts []string) (*eval.Value, ast.Pos, bool) {
+// follow selects along a path. If only the last name of it is not there,
+// missing are those that are.
+func follow(m *eval.Machine, v *eval.Value, parts []string) (_ *eval.Value, missing []string, ok bool) {
 	pos := ast.NoPos
-	for _, name := range parts {
+	for i, name := range parts {
 		m.Force(v, pos)
 		if v.Kind() != eval.KindAttrs {
-			return nil, pos, false
+			return nil, nil, false
 		}
 		child, at, ok := v.Attrs().Find(m.E.Symbols.Intern(name))
 		if !ok {
-			return nil, pos, false
+			if i == len(parts)-1 {
+				missing = []string{}
+				for n := range v.Attrs().All() {
+					missing = append(missing, m.E.Symbols.Name(n))
+				}
+			}
+			return nil, missing, false
 		}
 		v, pos = child, at
 	}
-	return v, pos, true
+	return v, nil, true
 }

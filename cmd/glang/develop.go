@@ -59,13 +59,17 @@ its standard environment. A phase of the build can be run with --phase.`, func(f
 				if err != nil {
 					return err
 				}
+				program, err := a.findShell() // while PATH is the user's
+				if err != nil {
+					return err
+				}
 				if err := env.apply(); err != nil {
 					return err
 				}
 				if err := os.Setenv("NIX_GCROOT", a.session.Scheme.Print(root)); err != nil {
 					return err
 				}
-				return a.develop(d, e, phase, command)
+				return a.develop(d, e, program, phase, command)
 			}
 		})
 }
@@ -199,7 +203,7 @@ func (a *app) knownOutputs(targets []realise.Target) []storepath.Path {
 }
 
 // develop replaces this process by a shell in an environment.
-func (a *app) develop(d *devArgs, e *local.DevEnv, phase string, command []string) error {
+func (a *app) develop(d *devArgs, e *local.DevEnv, program, phase string, command []string) error {
 	dir, err := os.MkdirTemp("", "nix-develop")
 	if err != nil {
 		return err
@@ -226,14 +230,6 @@ func (a *app) develop(d *devArgs, e *local.DevEnv, phase string, command []strin
 	default:
 		script = "[ -n \"$PS1\" ] && [ -e ~/.bashrc ] && source ~/.bashrc;\nshopt -u expand_aliases\n" + script + "\nshopt -s expand_aliases\n" + a.devPrompt()
 	}
-	shell := a.env.Get("NIX_BUILD_SHELL")
-	if shell == "" {
-		shell = "bash"
-	}
-	program, err := exec.LookPath(shell)
-	if err != nil {
-		return fmt.Errorf("executing shell '%s': %w", shell, err)
-	}
 	script = strings.Replace(script, "command rm -f", "SHELL="+shellQuote(program)+"\ncommand rm -f", 1)
 	if err := os.WriteFile(rc, []byte(script), 0o600); err != nil {
 		return err
@@ -246,6 +242,19 @@ func (a *app) develop(d *devArgs, e *local.DevEnv, phase string, command []strin
 		argv = []string{filepath.Base(program), rc}
 	}
 	return a.replace(program, argv, os.Environ())
+}
+
+// findShell finds the bash to enter environments with.
+func (a *app) findShell() (string, error) {
+	shell := a.env.Get("NIX_BUILD_SHELL")
+	if shell == "" {
+		shell = "bash"
+	}
+	program, err := exec.LookPath(shell)
+	if err != nil {
+		return "", fmt.Errorf("executing shell '%s': %w", shell, err)
+	}
+	return program, nil
 }
 
 // devPrompt sets the prompt as the settings have it.

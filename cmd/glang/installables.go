@@ -94,12 +94,14 @@ func (a *app) sourceFlags(f *flagSet) *sourceArgs {
 
 // installable is one thing to work on.
 type installable struct {
-	what    string
-	x       *evaluation // nil for a store path
-	value   *eval.Value
-	attr    string
-	path    storepath.Path
-	outputs []string // chosen with ^; nil: the default; ["*"]: all
+	what  string
+	x     *evaluation // nil for a store path
+	value *eval.Value
+	attr  string
+	path  storepath.Path
+	// flakeAttr is where value was found in a flake's outputs.
+	flakeAttr string
+	outputs   []string // chosen with ^; nil: the default; ["*"]: all
 }
 
 // splitOutputs takes "^out,dev" off an argument.
@@ -232,7 +234,7 @@ func (a *app) flakeInstallable(s *sourceArgs, word string, outputs []string) (*i
 	}
 	i := &installable{what: word, x: x, outputs: outputs}
 	err = x.Do(func() {
-		i.value, _ = local.FlakeAttr(x.Machine, x.NewValue(builtins.Flake(x.Machine, ref)), text, candidates)
+		i.flakeAttr, i.value = local.FlakeAttr(x.Machine, x.NewValue(builtins.Flake(x.Machine, ref)), text, candidates)
 	})
 	return i, err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,17 +32,36 @@ func (f *flagSet) environment() *envFlags {
 	f.long["ignore-environment"] = f.long["ignore-env"]
 	f.texts(&e.keep, "keep-env-var,k", "name", "keep this variable in spite of --ignore-env")
 	f.long["keep"] = f.long["keep-env-var"]
-	f.texts(&e.unset, "unset-env-var,u", "name", "remove this variable")
+	f.call("unset-env-var,u", "remove this variable", []string{"name"}, func(w []string) error {
+		if e.sets(w[0]) {
+			return usagef("Cannot unset environment variable '%s' that is set with '--set-env-var'", w[0])
+		}
+		e.unset = append(e.unset, w[0])
+		return nil
+	})
 	f.long["unset"] = f.long["unset-env-var"]
 	f.call("set-env-var,s", "set a variable", []string{"name", "value"}, func(w []string) error {
+		if slices.Contains(e.unset, w[0]) {
+			return usagef("Cannot set environment variable '%s' that is unset with '--unset-env-var'", w[0])
+		}
+		if e.sets(w[0]) {
+			return usagef("Duplicate definition of environment variable '%s' with '--set-env-var' is ambiguous", w[0])
+		}
 		e.set = append(e.set, [2]string{w[0], w[1]})
 		return nil
 	})
 	return e
 }
 
+func (e *envFlags) sets(name string) bool {
+	return slices.ContainsFunc(e.set, func(kv [2]string) bool { return kv[0] == name })
+}
+
 // apply changes this process's environment.
 func (e *envFlags) apply() error {
+	if e.ignore && len(e.unset) > 0 {
+		return usagef("--unset-env-var does not make sense with --ignore-env")
+	}
 	if e.ignore {
 		kept := map[string]string{}
 		for _, k := range e.keep {
@@ -56,7 +76,7 @@ func (e *envFlags) apply() error {
 			}
 		}
 	} else if len(e.keep) > 0 {
-		return usagef("--keep does not make sense without --ignore-env")
+		return usagef("--keep-env-var does not make sense without --ignore-env")
 	}
 	for _, k := range e.unset {
 		if err := os.Unsetenv(k); err != nil {
@@ -249,7 +269,14 @@ func (i *installable) appProgram() (program string, targets []realise.Target, er
 			return
 		}
 		kind, ok := v.Attrs().Get(x.E.Sym.Type)
-		if !ok || x.ForceStringNoCtx(kind, pos, "while evaluating the type of an app") != "app" {
+		name := ""
+		if ok {
+			name = x.ForceStringNoCtx(kind, pos, "while evaluating the type of an app")
+		}
+		if want := i.flakeType(); want != "" && name != want {
+			x.FailErr(ast.NoPos, fmt.Errorf("attribute '%s' should have type '%s'", i.flakeAttr, want))
+		}
+		if name != "app" {
 			return
 		}
 		p, ok := v.Attrs().Get(x.E.Symbols.Intern("program"))
@@ -273,6 +300,18 @@ func (i *installable) appProgram() (program string, targets []realise.Target, er
 		}
 	})
 	return program, targets, err
+}
+
+// flakeType is the type that a flake's attribute must have to be run.
+func (i *installable) flakeType() string {
+	first, _, _ := strings.Cut(i.flakeAttr, ".")
+	switch first {
+	case "":
+		return ""
+	case "apps", "defaultApp":
+		return "app"
+	}
+	return "derivation"
 }
 
 // mainProgram is the program of a package, and what must be built for it.
