@@ -179,7 +179,14 @@ func (f *finder) find(in *eval.Value, prefix string) {
 	case eval.KindAttrs:
 		_, combine := v.Attrs().Get(m.E.Symbols.Intern("_combineChannels"))
 		recurse := m.E.Symbols.Intern("recurseForDerivations")
+		fan := f.fanOut(v.Attrs())
+		if fan != nil {
+			defer fan.End()
+		}
+		at := -1
 		for a := range v.Attrs().Sorted(m) {
+			at++
+			fan.Reach(at)
 			name := m.E.Symbols.Name(a.Name)
 			if !attrPathComponent(name) {
 				continue
@@ -205,6 +212,41 @@ func (f *finder) find(in *eval.Value, prefix string) {
 	default:
 		m.Fail(diag.Type, ast.NoPos, "expression does not evaluate to a derivation (or a set or list of those)")
 	}
+}
+
+// fanOut has helpers find out which attributes are derivations, and their names.
+func (f *finder) fanOut(set *eval.Attrs) *eval.Fan {
+	attrs := set.InOrder(f.m)
+	if attrs == nil {
+		return nil
+	}
+	values := make([]*eval.Value, len(attrs))
+	for i := range attrs {
+		values[i] = attrs[i].Value
+	}
+	return f.m.FanOut(values, func(h *eval.Machine, i int) {
+		v := values[i]
+		if !attrPathComponent(h.E.Symbols.Name(attrs[i].Name)) {
+			return
+		}
+		if h.Force(v, ast.NoPos); h.IsDerivation(v) {
+			(&Package{Attrs: v.Attrs(), m: h}).queryName()
+		}
+	})
+}
+
+// ForceDrvPaths has helpers evaluate the paths of packages, all of which the
+// caller is going to ask for in order; see [eval.Machine.FanOut].
+func ForceDrvPaths(m *eval.Machine, packages []*Package) *eval.Fan {
+	values := make([]*eval.Value, len(packages))
+	for i, p := range packages {
+		v, _, ok := p.attr("drvPath")
+		if !ok {
+			return nil
+		}
+		values[i] = v
+	}
+	return m.FanOut(values, func(h *eval.Machine, i int) { h.Force(values[i], ast.NoPos) })
 }
 
 func join(prefix, name string) string {

@@ -184,7 +184,13 @@ func (n *instantiation) instantiate(attr string, root *eval.Value) error {
 	return x.Do(func() {
 		v, _ := local.Select(x.Machine, attr, x.auto, root)
 		x.Force(v, x.PosOf(v, ast.NoPos))
-		for _, p := range local.Packages(x.Machine, v, "", x.auto, false) {
+		packages := local.Packages(x.Machine, v, "", x.auto, false)
+		fan := local.ForceDrvPaths(x.Machine, packages)
+		if fan != nil {
+			defer fan.End()
+		}
+		for i, p := range packages {
+			fan.Reach(i)
 			drv := p.DrvPath()
 			shown := a.session.Scheme.Print(drv)
 			output := p.OutputName()

@@ -27,7 +27,8 @@ import (
 // since the trace of a failed value is that of whoever evaluated it first.
 // What a program does besides computing a value, such as builtins.trace, a
 // helper does not do: it gives up there. It starts as deep as the machine, so
-// that depth limits are met by the machine first.
+// that depth limits are met by the machine first. Only the store may tell: where
+// evaluation fails, it may hold derivations further on.
 
 // fanWide is from how many elements on a list or set is offered to helpers
 // even if no core is free at the moment.
