@@ -164,7 +164,7 @@ func (a *app) installables(s *sourceArgs, words []string) ([]*installable, error
 		if err != nil {
 			return nil, err
 		}
-		if !a.asNix && isFile(name) {
+		if !a.asNix && isFile(name) && !sess.Scheme.IsStorePath(name) {
 			more, err := a.fileInstallables(s, name, outputs)
 			if err != nil {
 				return nil, err

@@ -404,20 +404,8 @@ func (r *repl) edit(arg string) error {
 	if err != nil {
 		return err
 	}
-	editor := r.a.env.Get("EDITOR")
-	if editor == "" {
-		editor = "cat"
-	}
-	words := strings.Fields(editor)
-	if line > 0 {
-		for _, knows := range []string{"emacs", "nano", "vim", "kak"} {
-			if strings.Contains(editor, knows) {
-				words = append(words, fmt.Sprintf("+%d", line))
-				break
-			}
-		}
-	}
-	if err := r.run(words[0], append(words[1:], file)...); err != nil {
+	words := r.a.editor(file, line)
+	if err := r.run(words[0], words[1:]...); err != nil {
 		return err
 	}
 	return r.reload("")
