@@ -110,7 +110,7 @@ func appendContext(m *machine, pos ast.Pos, args []*value) value {
 		a := set.Index(i)
 		name := m.E.Symbols.Name(a.Name)
 		if !o.Scheme.IsStorePath(name) {
-			m.Fail(diag.Eval, a.Pos, "context key '%s' is not a store path", name)
+			m.Fail(diag.Eval, a.Pos, "context key '%s' is not a store path", ast.ShowIdentifier(name))
 		}
 		p, err := o.Scheme.Parse(name)
 		if err != nil {

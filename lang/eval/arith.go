@@ -21,6 +21,10 @@ type arithCode struct {
 }
 
 func (c *arithCode) eval(m *Machine, f *frame) Value {
+	sp := m.sp
+	if c.neg { // written as the negation of its opposite
+		m.pushText(shadowText, inNot, 0, c.pos)
+	}
 	m.beginCall(c.pos)
 	m.push(shadowBuiltin, unsafe.Pointer(c.b), c.pos)
 	l := c.l.eval(m, f)
@@ -46,12 +50,12 @@ func (c *arithCode) eval(m *Machine, f *frame) Value {
 			}
 		}
 		if ok {
-			m.sp--
+			m.sp = sp
 			m.calls--
 			return x
 		}
 	} else if c.op == ast.OpLess && Kind(l.kind) == KindString && Kind(r.kind) == KindString {
-		m.sp--
+		m.sp = sp
 		m.calls--
 		return Bool((l.Str() < r.Str()) != c.neg)
 	}
@@ -59,7 +63,7 @@ func (c *arithCode) eval(m *Machine, f *frame) Value {
 	m.args[base], m.args[base+1] = m.NewValue(l), m.NewValue(r)
 	x = c.b.Fn(m, ast.NoPos, m.args[base:base+2:base+2])
 	m.argTop = base
-	m.sp--
+	m.sp = sp
 	m.calls--
 	if c.neg {
 		x = Bool(x.n == 0)

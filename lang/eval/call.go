@@ -40,7 +40,7 @@ func (l *lambda) eval(m *Machine, f *frame) Value {
 	return lambdaValue(l.index, f)
 }
 
-func (l *lambda) delay(m *Machine, f *frame) *Value { return m.NewValue(l.eval(m, f)) }
+func (l *lambda) delay(m *Machine, f *frame) *Value { return m.NewValue(ready(l.eval(m, f))) }
 
 // setName names a function after the computed attribute it is bound to.
 func (l *lambda) setName(sym ast.Symbol) {
@@ -164,7 +164,7 @@ func (m *Machine) missingArgument(l *lambda, a *Attrs, first ast.Symbol, pos ast
 		}
 	}
 	m.Errorf(diag.Type, l.pos, "function '%s' called without required argument '%s'",
-		m.functionName(l), name).WithTrace(pos, "from call site").Throw()
+		m.functionName(l), ast.ShowIdentifier(name)).WithTrace(pos, "from call site").Throw()
 }
 
 func (m *Machine) unexpectedArgument(l *lambda, a *Attrs, pos ast.Pos) {
@@ -180,7 +180,7 @@ func (m *Machine) unexpectedArgument(l *lambda, a *Attrs, pos ast.Pos) {
 		if n := a.shape.names[nth(order, k)]; !known[n] {
 			name := m.E.Symbols.Name(n)
 			m.Errorf(diag.Type, l.pos, "function '%s' called with unexpected argument '%s'",
-				m.functionName(l), name).WithTrace(pos, "from call site").WithSuggestions(name, names).Throw()
+				m.functionName(l), ast.ShowIdentifier(name)).WithTrace(pos, "from call site").WithSuggestions(name, names).Throw()
 		}
 	}
 }

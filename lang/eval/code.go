@@ -346,6 +346,8 @@ func (c *assertCode) eval(m *Machine, f *frame) Value {
 	return c.body.eval(m, f)
 }
 
+const inNot = "in the argument of the not operator"
+
 type notCode struct {
 	eager
 	x   code
@@ -353,7 +355,7 @@ type notCode struct {
 }
 
 func (c *notCode) eval(m *Machine, f *frame) Value {
-	return Bool(!m.evalBool(c.x, f, c.pos, "in the argument of the not operator"))
+	return Bool(!m.evalBool(c.x, f, c.pos, inNot))
 }
 
 type logicCode struct {

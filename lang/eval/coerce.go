@@ -194,7 +194,7 @@ func (m *Machine) IsFunctor(v *Value) bool {
 func (m *Machine) GetAttr(a *Attrs, sym ast.Symbol, what string) (*Value, ast.Pos) {
 	v, pos, ok := a.Find(sym)
 	if !ok {
-		m.Errorf(diag.Type, ast.NoPos, "attribute '%s' missing", m.E.Symbols.Name(sym)).WithTrace(ast.NoPos, what).Throw()
+		m.Errorf(diag.Type, ast.NoPos, "attribute '%s' missing", ast.ShowIdentifier(m.E.Symbols.Name(sym))).WithTrace(ast.NoPos, what).Throw()
 	}
 	return v, pos
 }

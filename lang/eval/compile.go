@@ -43,18 +43,22 @@ func (e *Evaluator) compileNode(n ast.Node) code {
 	case *ast.HasAttr:
 		return e.compileHasAttr(n)
 	case *ast.Attrs:
-		return e.compileSet(n.Set, n.Rec, n.Start)
+		return e.compileSet(n.Set, n.Rec, n.Start, e.compileHeld)
 	case *ast.List:
 		if len(n.Elems) == 0 {
 			return newConst(List(nil).at(n.Start))
 		}
-		return &listCode{elems: e.compileAllLazy(n.Elems), pos: n.Start}
+		elems := make([]code, len(n.Elems))
+		for i, x := range n.Elems {
+			elems[i] = e.compileHeld(x)
+		}
+		return &listCode{elems: elems, pos: n.Start}
 	case *ast.Lambda:
 		return e.compileLambda(n, 0)
 	case *ast.Call:
 		return e.compileCall(n)
 	case *ast.Let:
-		return &letCode{set: e.compileSet(n.Set, true, n.Start), body: e.compile(n.Body)}
+		return &letCode{set: e.compileSet(n.Set, true, n.Start, e.compileLazy), body: e.compile(n.Body)}
 	case *ast.With:
 		return &withScope{scope: e.compileLazy(n.Scope), body: e.compile(n.Body)}
 	case *ast.If:
@@ -98,6 +102,37 @@ func (e *Evaluator) compileLater(n ast.Node) code {
 		if c := e.compileAddConst(n); c != nil {
 			return c
 		}
+	}
+	return e.newDeferred(n)
+}
+
+// compileHeld is compileLazy for what a list or a set holds: there it can be
+// seen, by printing it, that something has not been evaluated, and what the
+// evaluator knows early is not to show.
+func (e *Evaluator) compileHeld(n ast.Node) code {
+	c := e.compileLazy(n)
+	early := c
+	if x, ok := c.(*countedLazy); ok {
+		early = x.code
+	}
+	switch early.(type) {
+	case *addConst:
+	case *constCode:
+		for {
+			p, ok := n.(*ast.Paren)
+			if !ok {
+				break
+			}
+			n = p.X
+		}
+		if _, ok := n.(*ast.Select); !ok {
+			return c // a literal
+		}
+	default:
+		return c
+	}
+	if early != c {
+		return &countedLazy{e.newDeferred(n)}
 	}
 	return e.newDeferred(n)
 }
@@ -173,7 +208,8 @@ func (e *Evaluator) compileSelect(n *ast.Select) code {
 	return s
 }
 
-func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos) *setCode {
+// compileSet makes the code of a set or of what a let binds; lazy, that of values.
+func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos, lazy func(ast.Node) code) *setCode {
 	c := &setCode{rec: rec, pos: pos, firstFrom: s.FirstFrom, slots: int(s.Frame), overrides: -1}
 	if rec {
 		c.overrides = s.Overrides
@@ -190,14 +226,14 @@ func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos) *setCode {
 		if c.overrides >= 0 && !c.outer[i] {
 			c.attrs[i] = e.newDeferred(a.Value) // the slots that it refers to will change
 		} else {
-			c.attrs[i] = e.compileLazy(a.Value)
+			c.attrs[i] = lazy(a.Value)
 		}
 	}
 	if len(s.Froms) > 0 {
 		c.froms = e.compileAllLazy(s.Froms)
 	}
 	for _, d := range s.Dynamic {
-		c.dynamic = append(c.dynamic, dynamicCode{at: d.At, name: e.compile(d.Name), value: e.compileLazy(d.Value)})
+		c.dynamic = append(c.dynamic, dynamicCode{at: d.At, name: e.compile(d.Name), value: lazy(d.Value)})
 	}
 	return c
 }

@@ -162,9 +162,9 @@ func (m *Machine) assertEqualSets(a, b *Value, pos ast.Pos, what string) {
 		n := x.shape.names[i]
 		if o := y.shape.names[j]; n != o {
 			if _, ok := y.Get(n); !ok {
-				fail("attribute name '%s' is contained in '%s', but not in '%s'", m.E.Symbols.Name(n), show(a), show(b))
+				fail("attribute name '%s' is contained in '%s', but not in '%s'", ast.ShowIdentifier(m.E.Symbols.Name(n)), show(a), show(b))
 			}
-			fail("attribute name '%s' is missing in '%s', but is contained in '%s'", m.E.Symbols.Name(o), show(a), show(b))
+			fail("attribute name '%s' is missing in '%s', but is contained in '%s'", ast.ShowIdentifier(m.E.Symbols.Name(o)), show(a), show(b))
 		}
 		sp := m.sp
 		m.TraceSymbol(pos, "while comparing attribute '%s'", n)

@@ -230,7 +230,7 @@ func (f *Failure) frame(e *diag.Error, trace []shadow, i int) {
 	case shadowAlways:
 		e.Trace = append(e.Trace, diag.Frame{Pos: s.pos, Text: s.text(), Always: true})
 	case shadowSymbol:
-		e.AddTrace(s.pos, Messagef(s.text(), f.m.Symbols.Name(ast.Symbol(s.n))))
+		e.AddTrace(s.pos, Messagef(s.text(), ast.ShowIdentifier(f.m.Symbols.Name(ast.Symbol(s.n)))))
 	case shadowNumber:
 		e.AddTrace(s.pos, Messagef(s.text(), s.n))
 	case shadowFile:

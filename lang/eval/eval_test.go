@@ -218,3 +218,30 @@ func TestFramesUsedAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestUnevaluated: what a set or a list holds is not shown to be evaluated
+// before anything needs it, even where the evaluator knows it early.
+func TestUnevaluated(t *testing.T) {
+	for _, c := range [][2]string{
+		{`{ a = x: x; b = [ (x: x) ]; }`, `{ a = <CODE>; b = <CODE>; }`},
+		{`[ (x: x) builtins.add ((builtins.true)) map null 1 ]`, `[ <CODE> <CODE> <CODE> <PRIMOP> null 1 ]`},
+		{`let f = x: x; g = f; in { inherit f g; h = f 1; }`, `{ f = <CODE>; g = <CODE>; h = <CODE>; }`},
+		{`let f = x: x; g = f; in builtins.seq (g 1) { inherit f g; }`, `{ f = <LAMBDA>; g = <LAMBDA>; }`},
+		{`(a: { inherit a; }) (x: x)`, `{ a = <CODE>; }`},
+		{`({ a ? (x: x) }: { inherit a; }) { }`, `{ a = <CODE>; }`},
+		{`builtins.listToAttrs [ { name = "a"; value = x: x; } ]`, `{ a = <CODE>; }`},
+		{`rec { a = 1; b = a + 1; c = a - 1; ${"d"} = a + 1; }`, `{ a = 1; b = <CODE>; c = <CODE>; d = <CODE>; }`},
+		{`let x = 1; in [ x (x + 1) ]`, `[ 1 <CODE> ]`},
+	} {
+		m := newEvaluator(t, nil).Machine(context.Background())
+		node, err := parse(m, c[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := m.Do(func() { got = m.PrintAmbiguous(m.NewValue(m.Eval(node)), false) }); err != nil || got != c[1] {
+			t.Errorf("%s: %s %v instead of %s", c[0], got, err, c[1])
+		}
+		m.Close()
+	}
+}

@@ -70,6 +70,10 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 				m.publish(v, (*lazyFunc)(v.p).f(m))
 				return
 			}
+		case kindReady:
+			if atomic.CompareAndSwapUint32(&v.kind, k, k>>readyShift) {
+				return
+			}
 		case kindFailed:
 			panic((*Failure)(v.p).again())
 		case kindBlackhole:

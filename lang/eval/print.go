@@ -161,7 +161,7 @@ func (p *printer) function(v *Value) {
 		l := m.E.codes.lambda(v.aux)
 		text = "lambda"
 		if s := l.symbol(); s != ast.NoSymbol {
-			text += " " + m.E.Symbols.Name(s)
+			text += " " + ast.ShowIdentifier(m.E.Symbols.Name(s))
 		}
 		text += " @ " + m.E.PosText(l.pos)
 	case KindBuiltin:

@@ -105,7 +105,7 @@ func (m *Machine) missing(a *Attrs, sym ast.Symbol, c *selectCode, i int) {
 		names = append(names, m.E.Symbols.Name(n))
 	}
 	name := m.E.Symbols.Name(sym)
-	m.Errorf(diag.Eval, c.pos, "attribute '%s' missing", name).WithSuggestions(name, names).
+	m.Errorf(diag.Eval, c.pos, "attribute '%s' missing", ast.ShowIdentifier(name)).WithSuggestions(name, names).
 		explain(func(e *diag.Error) { m.E.missingNotes(e, a, name, names, c, i) }).Throw()
 }
 
@@ -173,13 +173,13 @@ func (e *Evaluator) attrPathText(c *selectCode, f *frame) string {
 			b.WriteByte('.')
 		}
 		if n.expr == nil {
-			b.WriteString(e.Symbols.Name(n.sym))
+			b.WriteString(ast.ShowIdentifier(e.Symbols.Name(n.sym)))
 			continue
 		}
 		name, ok := "", false
 		if f != nil {
 			m := e.Machine(context.Background())
-			if fl := m.catch(func() { name, ok = e.Symbols.Name(n.get(m, f)), true }); fl != nil {
+			if fl := m.catch(func() { name, ok = ast.ShowIdentifier(e.Symbols.Name(n.get(m, f))), true }); fl != nil {
 				ok = false
 			}
 			m.Close()

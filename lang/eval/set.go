@@ -136,7 +136,7 @@ func (c *setCode) addDynamic(m *Machine, f *frame, a *Attrs) *Attrs {
 			}
 		}
 		if dup {
-			m.Fail(diag.Eval, d.at, "dynamic attribute '%s' already defined at %s", m.E.Symbols.Name(sym), m.E.PosText(at))
+			m.Fail(diag.Eval, d.at, "dynamic attribute '%s' already defined at %s", ast.ShowIdentifier(m.E.Symbols.Name(sym)), m.E.PosText(at))
 		}
 		if l, ok := d.value.(*lambda); ok {
 			l.setName(sym)

@@ -64,10 +64,21 @@ const (
 	kindNth                                     // a function and an integer
 	kindLazy                                    // a Go function
 	kindFailed                                  // evaluation failed, with this error
+	kindReady                                   // nothing is left to do but to say so; see ready
 	kindBlackhole                               // being evaluated; see force.go
 )
 
 const kindMask = 0xff
+
+// readyShift is where a kindReady value has the kind that it will be of.
+const readyShift = 8
+
+// ready makes a value that needs no evaluation look as if it did until it is
+// forced: whether a value has been is visible where it is printed.
+func ready(x Value) Value {
+	x.kind = kindReady | x.kind<<readyShift
+	return x
+}
 
 // Kind is the value's kind; KindUnforced if it has not been evaluated.
 func (v *Value) Kind() Kind {
