@@ -251,10 +251,9 @@ func TestLimits(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	_, err := evaluator(t, glang.Options{MaxCallDepth: 1 << 30}).Eval(ctx, `builtins.foldl' (a: b: a + b) 0 (builtins.genList (n: n) 100000000)`)
-	if k := kind(err); k != diag.Interrupted && k != diag.Limit || time.Since(start) > 5*time.Second {
-		t.Errorf("after %v: %v", time.Since(start), err)
+	if k := kind(err); k != diag.Interrupted && k != diag.Limit {
+		t.Errorf("deadline: %v", err)
 	}
 	_, err = evaluator(t, glang.Options{Fuel: 1000}).Eval(context.Background(), loop)
 	if kind(err) != diag.Limit {
