@@ -26,8 +26,9 @@ import (
 // turn and with its own trace; it gives up too where an error would be caught,
 // since the trace of a failed value is that of whoever evaluated it first.
 // What a program does besides computing a value, such as builtins.trace, a
-// helper does not do: it gives up there. It starts as deep as the machine, so
-// that depth limits are met by the machine first. Only the store may tell: where
+// helper does not do: it gives up there. It may go half as
+// deep as the machine: what it has evaluated far down would let the machine get
+// further before it meets a limit. Only the store may tell: where
 // evaluation fails, it may hold derivations further on.
 
 // fanWide is from how many elements on a list or set is offered to helpers
@@ -43,7 +44,7 @@ type Fan struct {
 	m            *Machine
 	n            int
 	force        func(h *Machine, i int)
-	calls, depth int          // of m, when it began
+	calls, depth int          // what helpers begin with
 	at           atomic.Int64 // the element that m has come to
 	next         int          // the next one for a helper; team.mu is held
 }
@@ -98,6 +99,10 @@ func (m *Machine) startFan(n int, force func(h *Machine, i int)) *Fan {
 		m.team.busy.Store(1)
 	}
 	f := &Fan{m: m, n: n, force: force, calls: m.calls, depth: m.depth, next: n - 1}
+	if !m.helper {
+		f.calls += m.E.opts.MaxCallDepth / 2
+		f.depth += m.E.opts.MaxForceDepth / 2
+	}
 	t := m.team
 	t.mu.Lock()
 	t.fans = append(t.fans, f)
