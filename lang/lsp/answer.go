@@ -89,21 +89,7 @@ func (s *Server) lead(u *unit, sp spot) (t target, ok bool) {
 		}
 		return s.toMember(m)
 	case sp.def != nil:
-		d := sp.def
-		// inherit leads on: to the set it takes from, or the name outside.
-		if sp.v == nil && d.from != nil {
-			if m := s.know(u, d.from, maxSteps).attrs[d.name]; m != nil {
-				return s.toMember(m)
-			}
-		}
-		if sp.v == nil && d.outer != nil {
-			if o := u.ix.uses[d.outer]; o != nil {
-				d = o
-			} else if m := s.inWith(u, d.outer, maxSteps); m != nil {
-				return s.toMember(m)
-			}
-		}
-		return target{u: u, off: u.offset(d.pos), n: len(d.name), def: d, know: func() known { return s.knowDef(u, d, maxSteps) }}, true
+		return s.toDef(u, sp.def, maxSteps)
 	case sp.v != nil:
 		if m := s.inWith(u, sp.v, maxSteps); m != nil {
 			return s.toMember(m)
@@ -137,7 +123,53 @@ func (s *Server) selected(u *unit, sp spot) *member {
 	return nil
 }
 
+// toDef leads to a definition; inherit leads on, to the set it takes from or
+// the name outside, as far as that is known.
+func (s *Server) toDef(u *unit, d *def, steps int) (target, bool) {
+	for ; steps > 0; steps-- {
+		if d.from != nil {
+			if m := s.know(u, d.from, maxSteps).attrs[d.name]; m != nil {
+				return s.toMember(m)
+			}
+		} else if d.outer != nil {
+			if o := u.ix.uses[d.outer]; o != nil && o != d {
+				d = o
+				continue
+			}
+			if m := s.inWith(u, d.outer, maxSteps); m != nil {
+				return s.toMember(m)
+			}
+			if b := s.globals[d.name]; b != nil && u.ix.uses[d.outer] == nil {
+				return s.toMember(&member{name: b.Name, builtin: b})
+			}
+		}
+		break
+	}
+	return target{u: u, off: u.offset(d.pos), n: len(d.name), def: d, know: func() known { return s.knowDef(u, d, maxSteps) }}, true
+}
+
+// toMember leads to an attribute, through inherits like toDef.
 func (s *Server) toMember(m *member) (target, bool) {
+	for steps := maxSteps; steps > 0; steps-- {
+		if m.from != nil {
+			if next := s.know(m.u, m.from, maxSteps).attrs[m.name]; next != nil && next != m {
+				m = next
+				continue
+			}
+		} else if m.outer != nil {
+			if d := m.u.ix.uses[m.outer]; d != nil {
+				return s.toDef(m.u, d, steps-1)
+			}
+			if next := s.inWith(m.u, m.outer, maxSteps); next != nil {
+				m = next
+				continue
+			}
+			if b := s.globals[m.name]; b != nil {
+				m = &member{name: b.Name, builtin: b}
+			}
+		}
+		break
+	}
 	t := target{m: m, know: func() known { return s.knowMember(m, maxSteps) }}
 	if m.u != nil {
 		t.u, t.off, t.n = m.u, m.u.offset(m.pos), m.n
@@ -261,131 +293,6 @@ func signature(symbols *ast.Symbols, f *ast.Lambda) string {
 		names = append(names, "...")
 	}
 	return "{ " + strings.Join(names, ", ") + " }:"
-}
-
-// uses are the places in a document that mean the same definition.
-func (s *Server) uses(u *unit, sp spot) (own *def, places []spot) {
-	d := sp.def
-	if d == nil {
-		if sp.sel == nil && sp.has == nil {
-			return nil, nil
-		}
-		m := s.selected(u, sp)
-		if m == nil || m.u != u {
-			return nil, nil
-		}
-		i, ok := u.ix.spotAt(u.offset(m.pos))
-		if !ok || i.def == nil {
-			return nil, nil
-		}
-		d = i.def
-	}
-	for _, x := range u.ix.spots {
-		switch {
-		case x.def == d:
-			places = append(places, x)
-		case x.sel != nil || x.has != nil:
-			if u.text[x.off:min(x.off+x.n, len(u.text))] != d.name {
-				continue
-			}
-			if m := s.selected(u, x); m != nil && m.u == u && m.pos == d.pos {
-				places = append(places, x)
-			}
-		}
-	}
-	return d, places
-}
-
-func (s *Server) references(u *unit, p referenceParams) ([]location, error) {
-	out := []location{}
-	sp, ok := s.spotAt(u, p.Position)
-	if !ok {
-		return out, nil
-	}
-	d, places := s.uses(u, sp)
-	for _, x := range places {
-		if x.off == u.offset(d.pos) && !p.Context.IncludeDeclaration {
-			continue
-		}
-		out = append(out, location{u.uri, u.textRange(x.off, x.n)})
-	}
-	return out, nil
-}
-
-func (s *Server) highlight(u *unit, p positionParams) ([]map[string]textRange, error) {
-	out := []map[string]textRange{}
-	if sp, ok := s.spotAt(u, p.Position); ok {
-		_, places := s.uses(u, sp)
-		for _, x := range places {
-			out = append(out, map[string]textRange{"range": u.textRange(x.off, x.n)})
-		}
-	}
-	return out, nil
-}
-
-func invalid(format string, args ...interface{}) error {
-	return &jsonrpc2.Error{Code: jsonrpc2.CodeInvalidParams, Message: fmt.Sprintf(format, args...)}
-}
-
-func (s *Server) prepareRename(u *unit, p positionParams) (*textRange, error) {
-	sp, ok := s.spotAt(u, p.Position)
-	if !ok {
-		return nil, nil
-	}
-	if _, places := s.uses(u, sp); len(places) == 0 {
-		return nil, nil
-	}
-	r := u.textRange(sp.off, sp.n)
-	return &r, nil
-}
-
-func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
-	if !validName(p.NewName) {
-		return nil, invalid("'%s' is no name", p.NewName)
-	}
-	sp, ok := s.spotAt(u, p.Position)
-	if !ok {
-		return nil, invalid("there is no name here")
-	}
-	d, places := s.uses(u, sp)
-	if len(places) == 0 {
-		return nil, invalid("this name is not defined in this document")
-	}
-	edits := []textEdit{}
-	seen := map[int]bool{}
-	for _, x := range places {
-		if seen[x.off] {
-			continue
-		}
-		seen[x.off] = true
-		if x.v == nil && x.def != nil && (x.def.outer != nil || x.def.from != nil) && x.off == u.offset(d.pos) {
-			return nil, invalid("'%s' is inherited: rename it where it comes from", d.name)
-		}
-		edits = append(edits, textEdit{u.textRange(x.off, x.n), p.NewName})
-	}
-	// A name taken by inherit changes its meaning where it is inherited.
-	for _, x := range u.ix.spots {
-		if x.v == nil && x.def != nil && x.def.outer != nil && u.ix.uses[x.def.outer] == d {
-			return nil, invalid("'%s' is inherited on line %d: renaming would rename the attribute there", d.name, u.position(x.off).Line+1)
-		}
-	}
-	return &workspaceEdit{map[string][]textEdit{u.uri: edits}}, nil
-}
-
-func validName(s string) bool {
-	if s == "" || s[0] == '-' || s[0] == '\'' || '0' <= s[0] && s[0] <= '9' {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if !identByte(s[i]) {
-			return false
-		}
-	}
-	switch s {
-	case "let", "in", "if", "then", "else", "assert", "with", "rec", "inherit", "or":
-		return false
-	}
-	return true
 }
 
 func (s *Server) documentSymbols(u *unit, _ positionParams) ([]documentSymbol, error) {

@@ -18,6 +18,7 @@ type index struct {
 	spots     []spot
 	undefined []*ast.Var
 	lets      []*def
+	inherits  []*ast.Binding
 }
 
 // defKind says what binds a name.
@@ -42,6 +43,7 @@ type def struct {
 	outer *ast.Var
 	used  bool
 	set   *ast.Attrs // the set whose attribute it is
+	top   bool       // it is the first part of a path in that set
 }
 
 // spot is a place in the text that names something.
@@ -213,7 +215,7 @@ func (ix *index) bindings(bs []ast.Binding, set *ast.Attrs, inner, outer *scope,
 		b := &bs[i]
 		if !b.Inherit {
 			if p := &b.Path[0]; p.Expr == nil {
-				d := &def{name: ix.symbols.Name(p.Sym), kind: kind, pos: p.Pos(), set: set}
+				d := &def{name: ix.symbols.Name(p.Sym), kind: kind, pos: p.Pos(), set: set, top: true}
 				if len(b.Path) == 1 {
 					d.value = b.Value
 				} else {
@@ -223,12 +225,13 @@ func (ix *index) bindings(bs []ast.Binding, set *ast.Attrs, inner, outer *scope,
 			}
 			continue
 		}
+		ix.inherits = append(ix.inherits, b)
 		for j := range b.Names {
 			p := &b.Names[j]
 			if p.Expr != nil {
 				continue
 			}
-			d := &def{name: ix.symbols.Name(p.Sym), kind: kind, pos: p.Pos(), from: b.From, set: set}
+			d := &def{name: ix.symbols.Name(p.Sym), kind: kind, pos: p.Pos(), from: b.From, set: set, top: true}
 			if b.From == nil {
 				v := &ast.Var{At: p.At, Name: p.Sym}
 				d.outer = v
