@@ -134,6 +134,9 @@ func (e *editor) Suspend() func() {
 
 func (e *editor) Close() {
 	e.l.Close()
+	if e.paste != nil {
+		e.paste.close()
+	}
 	e.writeHistory()
 }
 
