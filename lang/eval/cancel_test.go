@@ -15,6 +15,18 @@ import (
 	"github.com/seed192a40f6/glang/lang/eval"
 )
 
+// TestCancel: evaluation ends soon after its context does, in calls and in builtins.
+func TestCancel(t *testing.T) {
+	for _, text := range []string{
+		endless,
+		`builtins.length (builtins.genList (x: x) 10000000)`,
+		`let l = builtins.genList (x: x) 300000; in builtins.foldl' (a: x: builtins.length (builtins.filter (y: y == x) l)) 0 l`,
+		`builtins.foldl' (a: x: builtins.deepSeq (builtins.genList (y: y) 1000) x) 0 (builtins.genList (x: x) 10000000)`,
+	} {
+		cancelled(t, text)
+	}
+}
+
 // One builtin that takes long must end soon after its context does, or be
 // refused by the budget before it begins.
 func TestCancelWithinBuiltin(t *testing.T) {
@@ -80,6 +92,8 @@ func cancelled(t *testing.T, text string) {
 		switch {
 		case !ended || errors.As(err, &d) && d.Kind == diag.Limit:
 			return // done, or refused, before
+		case err != nil && (d == nil || d.Kind != diag.Interrupted):
+			t.Errorf("%.60s: %v", text, err)
 		case late > limit:
 			t.Errorf("cancelled after %v, it went on for %v (%v)", after*time.Millisecond, late, err)
 		}
