@@ -89,6 +89,11 @@ func (s *Server) lead(u *unit, sp spot) (t target, ok bool) {
 		}
 		return s.toMember(m)
 	case sp.def != nil:
+		if sp.v == nil && sp.def.kind == defFormal {
+			if m := s.filled(u, sp.def, maxSteps); m != nil {
+				return s.toMember(m)
+			}
+		}
 		return s.toDef(u, sp.def, maxSteps)
 	case sp.v != nil:
 		if m := s.inWith(u, sp.v, maxSteps); m != nil {

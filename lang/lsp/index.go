@@ -19,6 +19,17 @@ type index struct {
 	undefined []*ast.Var
 	lets      []*def
 	inherits  []*ast.Binding
+	args      map[*ast.Lambda]*def // those with a name for the whole argument
+	calls     []call
+	sets      []*ast.Attrs // around what is being walked
+}
+
+// call is a call of callPackage or import, and what it sees.
+type call struct {
+	*ast.Call
+	name  string
+	scope *scope
+	sets  []*ast.Attrs // the sets around it, the innermost last
 }
 
 // defKind says what binds a name.
@@ -36,14 +47,15 @@ type def struct {
 	name  string
 	kind  defKind
 	pos   ast.Pos
-	value ast.Node // nil for arguments; a formal's default
+	value ast.Node // nil for arguments but of fixed points; a formal's default
 	// from is the set of "inherit (from) name".
 	from ast.Node
 	// outer is what an inherited name refers to in the scope around.
 	outer *ast.Var
 	used  bool
-	set   *ast.Attrs // the set whose attribute it is
-	top   bool       // it is the first part of a path in that set
+	set   *ast.Attrs  // the set whose attribute it is
+	fn    *ast.Lambda // the function whose argument it is
+	top   bool        // it is the first part of a path in that set
 }
 
 // spot is a place in the text that names something.
@@ -67,7 +79,8 @@ type scope struct {
 }
 
 func newIndex(u *unit, symbols *ast.Symbols, globals map[string]*Builtin, root ast.Node) *index {
-	ix := &index{u: u, symbols: symbols, globals: globals, uses: map[*ast.Var]*def{}, withs: map[*ast.Var][]ast.Node{}}
+	ix := &index{u: u, symbols: symbols, globals: globals, uses: map[*ast.Var]*def{}, withs: map[*ast.Var][]ast.Node{},
+		args: map[*ast.Lambda]*def{}}
 	ix.walk(root, nil)
 	sort.SliceStable(ix.spots, func(i, j int) bool { return ix.spots[i].off < ix.spots[j].off })
 	return ix
@@ -126,8 +139,7 @@ func (ix *index) walk(n ast.Node, sc *scope) {
 	case *ast.Lambda:
 		ix.lambda(n, sc)
 	case *ast.Call:
-		ix.walk(n.Fn, sc)
-		ix.walkAll(n.Args, sc)
+		ix.call(n, sc)
 	case *ast.Let:
 		inner := &scope{parent: sc, names: map[ast.Symbol]*def{}}
 		ix.bindings(n.Bindings, nil, inner, sc, defLet)
@@ -194,7 +206,37 @@ func (ix *index) variable(v *ast.Var, sc *scope) {
 	}
 }
 
+// call notes calls that fill the arguments of files, and what the argument of
+// a fixed point is: the result of the call.
+func (ix *index) call(n *ast.Call, sc *scope) {
+	ix.walk(n.Fn, sc)
+	ix.walkAll(n.Args, sc)
+	switch name := ix.called(n); name {
+	case "callPackage", "import":
+		ix.calls = append(ix.calls, call{n, name, sc, append([]*ast.Attrs(nil), ix.sets...)})
+	case "fix", "fix'", "makeExtensible", "makeExtensibleWithCustomName", "makeScope":
+		if f, ok := unparen(n.Args[len(n.Args)-1]).(*ast.Lambda); ok && ix.args[f] != nil && f.Formals == nil {
+			ix.args[f].value = n
+		}
+	}
+}
+
+// called is the name under which a function is called, or empty.
+func (ix *index) called(n *ast.Call) string {
+	switch f := unparen(n.Fn).(type) {
+	case *ast.Var:
+		return ix.symbols.Name(f.Name)
+	case *ast.Select:
+		if p := f.Path[len(f.Path)-1]; p.Expr == nil {
+			return ix.symbols.Name(p.Sym)
+		}
+	}
+	return ""
+}
+
 func (ix *index) attrs(n *ast.Attrs, sc *scope) {
+	ix.sets = append(ix.sets, n)
+	defer func() { ix.sets = ix.sets[:len(ix.sets)-1] }()
 	inner := sc
 	if n.Rec {
 		inner = &scope{parent: sc, names: map[ast.Symbol]*def{}}
@@ -292,14 +334,15 @@ func mergeSets(a, b ast.Node) ast.Node {
 func (ix *index) lambda(n *ast.Lambda, sc *scope) {
 	inner := &scope{parent: sc, names: map[ast.Symbol]*def{}}
 	if n.Arg != ast.NoSymbol {
-		inner.names[n.Arg] = &def{name: ix.symbols.Name(n.Arg), kind: defArg, pos: ix.argPos(n)}
+		inner.names[n.Arg] = &def{name: ix.symbols.Name(n.Arg), kind: defArg, pos: ix.argPos(n), fn: n}
 		d := inner.names[n.Arg]
+		ix.args[n] = d
 		ix.spot(d.pos, len(d.name), spot{def: d})
 	}
 	if n.Formals != nil {
 		for i := range n.Formals.List {
 			f := &n.Formals.List[i]
-			d := &def{name: ix.symbols.Name(f.Name), kind: defFormal, pos: f.Pos(), value: f.Default}
+			d := &def{name: ix.symbols.Name(f.Name), kind: defFormal, pos: f.Pos(), value: f.Default, fn: n}
 			inner.names[f.Name] = d
 			ix.spot(f.Pos(), len(d.name), spot{def: d})
 		}

@@ -142,6 +142,11 @@ func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
 	if len(places) == 0 {
 		return nil, invalid("this name is not defined in a document")
 	}
+	if d.kind == defFormal {
+		if at := s.callSite(own); at != nil && own.isArg(d) {
+			return nil, invalid("'%s' is an argument that %s fills by its name", d.name, at.u.path)
+		}
+	}
 	r := renaming{own: own, d: d, name: p.NewName, edits: map[*unit][]edit{}}
 	for _, x := range places {
 		if err := r.add(x); err != nil {
@@ -294,7 +299,8 @@ func (r *renaming) check(s *Server, n int) error {
 // try makes the edits in a server of its own: decl is where own then has the
 // definition, want are all the places that shall mean it.
 func (r *renaming) try(s *Server) (trial *Server, own *unit, decl int, want map[location]bool, err error) {
-	trial = &Server{cfg: s.cfg, symbols: s.symbols, globals: s.globals, docs: map[string]*unit{}, files: s.files}
+	trial = &Server{cfg: s.cfg, symbols: s.symbols, globals: s.globals, docs: map[string]*unit{}, files: s.files,
+		age: s.age + 1, work: maxWork, given: map[*ast.Lambda]given{}}
 	for uri, u := range s.docs {
 		trial.docs[uri] = u
 	}

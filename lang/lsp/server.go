@@ -64,6 +64,9 @@ type Server struct {
 	docs     map[string]*unit // open documents by address
 	files    map[string]cached
 	stopping bool
+	age      int // goes up with each change of a document
+	work     int // steps left for this answer, see maxWork
+	given    map[*ast.Lambda]given
 }
 
 // cached is a file that some document imports.
@@ -74,7 +77,8 @@ type cached struct {
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, symbols: new(ast.Symbols), globals: map[string]*Builtin{}, docs: map[string]*unit{}, files: map[string]cached{}}
+	s := &Server{cfg: cfg, symbols: new(ast.Symbols), globals: map[string]*Builtin{}, docs: map[string]*unit{}, files: map[string]cached{},
+		age: 1, given: map[*ast.Lambda]given{}}
 	for i := range s.cfg.Builtins {
 		if b := &s.cfg.Builtins[i]; b.Global {
 			s.globals[b.Name] = b
@@ -107,6 +111,7 @@ func (s *Server) Serve(ctx context.Context, stream io.ReadWriteCloser) error {
 func (s *Server) handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) (interface{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.work = maxWork
 	switch req.Method {
 	case "initialize":
 		return capabilities, nil
@@ -193,6 +198,7 @@ func fileURI(path string) string {
 func (s *Server) open(ctx context.Context, conn *jsonrpc2.Conn, uri, text string, version int) {
 	u := newUnit(s.symbols, s.globals, uri, filePath(uri), text)
 	s.docs[uri] = u
+	s.age++
 	s.notify(ctx, conn, publishParams{uri, version, s.diagnose(u)})
 }
 

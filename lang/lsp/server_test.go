@@ -60,6 +60,9 @@ func start(t *testing.T, cfg Config) *client {
 			t.Error("the server did not end")
 		}
 	})
+	if err := os.Mkdir(filepath.Join(c.dir, ".git"), 0o755); err != nil { // nothing above is looked at
+		t.Fatal(err)
+	}
 	var init struct{ Capabilities map[string]interface{} }
 	c.call("initialize", map[string]interface{}{"capabilities": map[string]interface{}{}}, &init)
 	if init.Capabilities["hoverProvider"] != true {

@@ -38,13 +38,18 @@ type member struct {
 // maxSteps bounds how far definitions are followed.
 const maxSteps = 60
 
+// maxWork bounds what is followed for one answer: definitions that use
+// themselves on both sides of an operator would take exponential time.
+const maxWork = 200000
+
 // know finds out about an expression by following definitions, imports and
 // callPackage. steps counts down.
 func (s *Server) know(u *unit, n ast.Node, steps int) known {
-	if steps <= 0 || n == nil || u == nil || u.ix == nil {
+	if steps <= 0 || s.work <= 0 || n == nil || u == nil || u.ix == nil {
 		return known{}
 	}
 	steps--
+	s.work--
 	switch n := n.(type) {
 	case *ast.Paren:
 		return s.know(u, n.X, steps)
@@ -69,7 +74,7 @@ func (s *Server) know(u *unit, n ast.Node, steps int) known {
 	case *ast.Lambda:
 		return known{kind: "function", fn: n, u: u}
 	case *ast.Attrs:
-		return known{kind: "set", attrs: s.members(u, n.Bindings)}
+		return known{kind: "set", attrs: s.membersOf(u, n)}
 	case *ast.Let:
 		return s.know(u, n.Body, steps)
 	case *ast.With:
@@ -171,6 +176,8 @@ func (s *Server) knowDef(u *unit, d *def, steps int) known {
 		return known{}
 	case d.outer != nil:
 		return s.know(u, d.outer, steps)
+	case d.fn != nil:
+		return s.knowArg(u, d, steps)
 	}
 	return s.know(u, d.value, steps)
 }
@@ -199,6 +206,19 @@ func (s *Server) inWith(u *unit, v *ast.Var, steps int) *member {
 		}
 	}
 	return nil
+}
+
+// membersOf are the attributes of a set, worked out once.
+func (s *Server) membersOf(u *unit, n *ast.Attrs) map[string]*member {
+	if u.members == nil {
+		u.members = map[*ast.Attrs]map[string]*member{}
+	}
+	ms := u.members[n]
+	if ms == nil {
+		ms = s.members(u, n.Bindings)
+		u.members[n] = ms
+	}
+	return ms
 }
 
 // members are the attributes that bindings define.
@@ -254,15 +274,7 @@ func (ix *index) inherited(pos ast.Pos) *ast.Var {
 
 // knowCall follows import, callPackage and functions whose body is at hand.
 func (s *Server) knowCall(u *unit, n *ast.Call, steps int) known {
-	name := ""
-	switch f := unparen(n.Fn).(type) {
-	case *ast.Var:
-		name = u.ix.symbols.Name(f.Name)
-	case *ast.Select:
-		if p := f.Path[len(f.Path)-1]; p.Expr == nil {
-			name = u.ix.symbols.Name(p.Sym)
-		}
-	}
+	name := u.ix.called(n)
 	args := n.Args
 	var k known
 	switch name {
@@ -277,22 +289,33 @@ func (s *Server) knowCall(u *unit, n *ast.Call, steps int) known {
 				if name == "callPackage" && k.fn != nil {
 					return s.know(k.u, k.fn.Body, steps)
 				}
-				args = args[i+1:]
-				return s.applied(k, args, steps)
+				return s.applied(k, u, args[i+1:], steps)
 			}
 		}
+	case "fix", "fix'", "makeExtensible", "makeExtensibleWithCustomName", "makeScope":
+		if f, ok := unparen(args[len(args)-1]).(*ast.Lambda); ok {
+			return s.know(u, f.Body, steps)
+		}
 	}
-	k = s.know(u, n.Fn, steps)
-	return s.applied(k, args, steps)
+	return s.applied(s.know(u, n.Fn, steps), u, args, steps)
 }
 
-// applied is what a function gives: its body's result, as far as known.
-func (s *Server) applied(k known, args []ast.Node, steps int) known {
-	for range args {
-		if k.fn == nil {
+// applied is what a function gives: its body's result, as far as known. Its
+// arguments are known while that is found out.
+func (s *Server) applied(k known, u *unit, args []ast.Node, steps int) known {
+	for _, a := range args {
+		f := k.fn
+		if f == nil {
 			return known{}
 		}
-		k = s.know(k.u, k.fn.Body, steps)
+		outer, had := s.given[f]
+		s.given[f] = given{u, a}
+		k = s.know(k.u, f.Body, steps)
+		if had {
+			s.given[f] = outer
+		} else {
+			delete(s.given, f)
+		}
 	}
 	return k
 }

@@ -23,6 +23,10 @@ type unit struct {
 	ix   *index
 
 	lines []int // offsets at which lines start
+
+	members map[*ast.Attrs]map[string]*member // worked out so far
+	site    *site                             // the call that fills its arguments, or nil
+	siteAge int                               // of which age of the server that is
 }
 
 func newUnit(symbols *ast.Symbols, globals map[string]*Builtin, uri, path, text string) *unit {
