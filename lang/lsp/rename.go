@@ -142,6 +142,9 @@ func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
 	if len(places) == 0 {
 		return nil, invalid("this name is not defined in a document")
 	}
+	if p.NewName == d.name {
+		return &workspaceEdit{map[string][]textEdit{}}, nil
+	}
 	if d.kind == defFormal {
 		if at := s.callSite(own); at != nil && own.isArg(d) {
 			return nil, invalid("'%s' is an argument that %s fills by its name", d.name, at.u.path)
@@ -153,10 +156,8 @@ func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
 			return nil, err
 		}
 	}
-	if p.NewName != d.name {
-		if err := r.check(s, len(places)); err != nil {
-			return nil, err
-		}
+	if err := r.check(s, len(places)); err != nil {
+		return nil, err
 	}
 	out := &workspaceEdit{map[string][]textEdit{}}
 	for o, edits := range r.edits {

@@ -23,6 +23,7 @@ func TestRename(t *testing.T) {
 		{"let s = { a| = 1; }; in with s; a + s.a or 2", "z", "let s = { z = 1; }; in with s; z + s.z or 2"},
 		{"{ a|, b ? a }: b", "z", "{ z, b ? z }: b"},
 		{"x|: x", "z", "z: z"},
+		{"let a| = 1; in let inherit a; in a", "a", "let a = 1; in let inherit a; in a"},
 		{"let a.b| = 1; in a.b", "z", "let a.z = 1; in a.z"},
 		// Refused, for the meaning would change.
 		{"{ a|, b }: a", "b", "renaming to 'b' gives: duplicate formal function argument 'b'"},
