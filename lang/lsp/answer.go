@@ -24,7 +24,15 @@ func (s *Server) diagnose(u *unit) []diagnostic {
 				off = u.offset(e.Pos)
 			}
 			_, end := u.word(min(off, len(u.text)))
-			out = append(out, diagnostic{Range: u.textRange(off, max(1, end-off)), Severity: severityError, Code: e.Kind.String(), Source: "glang", Message: e.Error()})
+			d := diagnostic{Range: u.textRange(off, max(1, end-off)), Severity: severityError, Code: e.Kind.String(), Source: "glang", Message: e.Error()}
+			for _, n := range e.Notes {
+				if n.Pos != ast.NoPos {
+					at := u.offset(n.Pos)
+					_, end := u.word(min(at, len(u.text)))
+					d.Related = append(d.Related, relatedDiagnostic{location{u.uri, u.textRange(at, max(1, end-at))}, diag.FilterANSI(n.Text)})
+				}
+			}
+			out = append(out, d)
 		}
 		return out
 	}

@@ -137,6 +137,13 @@ func TestDiagnostics(t *testing.T) {
 	if got := c.diagnostics(p.TextDocument.URI); len(got) != 1 || !strings.HasPrefix(got[0], "syntax error") {
 		t.Errorf("got %q", got)
 	}
+	twice := c.open("c.nix", "{\n  a.b = 1;\n  a.b = 2;\n}").TextDocument.URI
+	c.mu.Lock()
+	related := c.diags[twice][0].Related
+	c.mu.Unlock()
+	if d := cmp.Diff([]relatedDiagnostic{{location{twice, textRange{position{1, 2}, position{1, 3}}}, "'a.b' is first defined here"}}, related); d != "" {
+		t.Error(d)
+	}
 	// An edit mends it.
 	if err := c.conn.Notify(context.Background(), "textDocument/didChange", map[string]interface{}{
 		"textDocument": map[string]interface{}{"uri": p.TextDocument.URI, "version": 2},
