@@ -21,7 +21,8 @@ type index struct {
 	inherits  []*ast.Binding
 	args      map[*ast.Lambda]*def // those with a name for the whole argument
 	calls     []call
-	sets      []*ast.Attrs // around what is being walked
+	argOf     map[*ast.Attrs]ast.Node // the function that a set is written as the argument of
+	sets      []*ast.Attrs            // around what is being walked
 }
 
 // call is a call of callPackage or import, and what it sees.
@@ -80,7 +81,7 @@ type scope struct {
 
 func newIndex(u *unit, symbols *ast.Symbols, globals map[string]*Builtin, root ast.Node) *index {
 	ix := &index{u: u, symbols: symbols, globals: globals, uses: map[*ast.Var]*def{}, withs: map[*ast.Var][]ast.Node{},
-		args: map[*ast.Lambda]*def{}}
+		args: map[*ast.Lambda]*def{}, argOf: map[*ast.Attrs]ast.Node{}}
 	ix.walk(root, nil)
 	sort.SliceStable(ix.spots, func(i, j int) bool { return ix.spots[i].off < ix.spots[j].off })
 	return ix
@@ -211,6 +212,9 @@ func (ix *index) variable(v *ast.Var, sc *scope) {
 func (ix *index) call(n *ast.Call, sc *scope) {
 	ix.walk(n.Fn, sc)
 	ix.walkAll(n.Args, sc)
+	if set, ok := unparen(n.Args[0]).(*ast.Attrs); ok {
+		ix.argOf[set] = n.Fn
+	}
 	switch name := ix.called(n); name {
 	case "callPackage", "import":
 		ix.calls = append(ix.calls, call{n, name, sc, append([]*ast.Attrs(nil), ix.sets...)})

@@ -14,6 +14,7 @@ import (
 type place struct {
 	u *unit
 	spot
+	left bool // an attribute that fills the definition, a formal
 }
 
 // uses are the places, in the open documents and in the file that defines it,
@@ -34,7 +35,8 @@ func (s *Server) uses(u *unit, sp spot) (own *unit, d *def, places []place) {
 		last := -1
 		for _, x := range o.ix.spots {
 			if x.off != last && s.means(o, x, own, d) {
-				places, last = append(places, place{o, x}), x.off
+				left := d.kind == defFormal && s.fills(o, x, d)
+				places, last = append(places, place{o, x, left}), x.off
 			}
 		}
 	}
@@ -73,6 +75,9 @@ func (s *Server) means(o *unit, x spot, own *unit, d *def) bool {
 	if x.n == 0 || x.off+x.n > len(o.text) || strings.Trim(o.text[x.off:x.off+x.n], `"`) != d.name {
 		return false
 	}
+	if d.kind == defFormal && s.fills(o, x, d) {
+		return true
+	}
 	var m *member
 	switch {
 	case x.sel != nil || x.has != nil:
@@ -83,6 +88,16 @@ func (s *Server) means(o *unit, x spot, own *unit, d *def) bool {
 		m = s.know(o, x.def.from, maxSteps).attrs[d.name]
 	}
 	return m != nil && m.u == own && m.pos == d.pos
+}
+
+// fills tells whether a spot is an attribute, in a set written as an argument,
+// that fills the formal d of the function called.
+func (s *Server) fills(o *unit, x spot, d *def) bool {
+	if x.v != nil || x.def == nil || !x.def.top || x.def.name != d.name {
+		return false
+	}
+	fn := o.ix.argOf[x.def.set]
+	return fn != nil && s.know(o, fn, maxSteps).fn == d.fn
 }
 
 func (s *Server) references(u *unit, p referenceParams) ([]location, error) {
@@ -186,7 +201,7 @@ type edit struct {
 func (r *renaming) add(x place) error {
 	decl := x.u == r.own && x.off == r.own.offset(r.d.pos)
 	b := x.u.ix.inheritAt(x.off)
-	if b == nil {
+	if b == nil || x.left && x.def.outer != nil && x.u.ix.uses[x.def.outer] == r.d {
 		r.edits[x.u] = append(r.edits[x.u], edit{x.off, x.n, 0, r.name, decl})
 		return nil
 	}
@@ -198,11 +213,12 @@ func (r *renaming) add(x place) error {
 	}
 	from := x.u.inheritFrom(b)
 	old := x.u.text[x.off : x.off+x.n]
-	if from == "" && decl {
+	left := decl || x.left // the attribute is renamed, not what it is taken from
+	if from == "" && left {
 		old = strings.Trim(old, `"`) // a variable
 	}
 	text, mark := r.name+" = "+from+old+";", 0
-	if !decl {
+	if !left {
 		mark = len(old + " = " + from)
 		text = old + " = " + from + r.name + ";"
 	}
@@ -311,6 +327,9 @@ func (r *renaming) try(s *Server) (trial *Server, own *unit, decl int, want map[
 		next := newUnit(s.symbols, s.globals, u.uri, u.path, text)
 		if next.ix == nil {
 			return nil, nil, 0, nil, invalid("renaming to '%s' gives: %s", r.name, next.err.Error())
+		}
+		if len(next.ix.undefined) > len(u.ix.undefined) {
+			return nil, nil, 0, nil, invalid("renaming to '%s' would leave a name undefined", r.name)
 		}
 		for _, m := range marks {
 			want[location{u.uri, next.textRange(m, 0)}] = true

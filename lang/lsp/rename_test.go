@@ -23,6 +23,10 @@ func TestRename(t *testing.T) {
 		{"let s = { a| = 1; }; in with s; a + s.a or 2", "z", "let s = { z = 1; }; in with s; z + s.z or 2"},
 		{"{ a|, b ? a }: b", "z", "{ z, b ? z }: b"},
 		{"x|: x", "z", "z: z"},
+		{"let f = { a| }: f { inherit a; }; in f", "z", "let f = { z }: f { inherit z; }; in f"},
+		{"let f = { a| }: a; in f { a = 1; }", "z", "let f = { z }: z; in f { z = 1; }"},
+		{"a: let f = { a|, ... }: a; in f { inherit a; b = a; }", "z", "a: let f = { z, ... }: z; in f { z = a; b = a; }"},
+		{"a: let f = { a }: a; in { x = f { inherit (a) a; }; y = f { a = a|; }; }", "z", "z: let f = { a }: a; in { x = f { inherit (z) a; }; y = f { a = z; }; }"},
 		{"let a| = 1; in let inherit a; in a", "a", "let a = 1; in let inherit a; in a"},
 		{"let a.b| = 1; in a.b", "z", "let a.z = 1; in a.z"},
 		// Refused, for the meaning would change.
