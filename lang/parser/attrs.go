@@ -267,9 +267,12 @@ func unparen(n ast.Node) ast.Node {
 }
 
 func (p *Parser) duplicate(name string, pos, before ast.Pos) {
-	p.reject(&diag.Error{Kind: diag.Syntax, Pos: pos, Message: "attribute '" + diag.Quote(name) +
-		"' already defined at " + diag.Quote(diag.ShowPos(p.sources, before)),
-		Notes: []diag.Note{{Pos: before, Text: "'" + name + "' is first defined here"}}})
+	d := &diag.Error{Kind: diag.Syntax, Pos: pos, Message: "attribute '" + diag.Quote(name) +
+		"' already defined at " + diag.Quote(diag.ShowPos(p.sources, before))}
+	if p.opts.AllErrors {
+		d.Notes = []diag.Note{{Pos: before, Text: "'" + diag.Quote(name) + "' is first defined here"}}
+	}
+	p.reject(d)
 }
 
 // parseInherit parses inherit a b; and inherit (e) a b;

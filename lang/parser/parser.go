@@ -52,7 +52,7 @@ type Options struct {
 	// parentheses and bindings as written.
 	Keep bool
 	// AllErrors makes the parser go on after an error: the first one, which is
-	// the same without, has the others in its Also.
+	// the same without, has the others in its Also; errors have notes.
 	AllErrors bool
 }
 
