@@ -40,7 +40,7 @@ func (ev *Evaluator) global(name string, x any) (eval.BuiltinDef, error) {
 			m.FailErr(ast.NoPos, err)
 		}
 		m.Force(v, ast.NoPos)
-		return *v
+		return v.Copy()
 	}}, nil
 }
 
@@ -89,7 +89,7 @@ func (ev *Evaluator) function(fn reflect.Value) (eval.BuiltinDef, error) {
 			m.FailErr(pos, err)
 		}
 		m.Force(v, pos)
-		return *v
+		return v.Copy()
 	}}, nil
 }
 

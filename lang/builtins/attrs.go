@@ -39,7 +39,7 @@ func getAttr(m *machine, pos ast.Pos, args []*value) value {
 	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.getAttr")
 	v := requireAttr(m, set, m.E.Symbols.Intern(name), "in the attribute set under consideration")
 	m.Force(v, pos)
-	return *v
+	return v.Copy()
 }
 
 // lookup finds an attribute by a name that need not be a symbol yet.
@@ -82,7 +82,7 @@ func removeAttrs(m *machine, pos ast.Pos, args []*value) value {
 		}
 	}
 	if len(drop) == 0 {
-		return *args[0]
+		return args[0].Copy()
 	}
 	// FilterAttrs goes in the order of symbols.
 	slices.Sort(drop)

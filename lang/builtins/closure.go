@@ -14,7 +14,7 @@ func genericClosure(m *machine, pos ast.Pos, args []*value) value {
 	start := requireAttr(m, set, in("startSet"), inSet)
 	work := slices.Clone(m.ForceList(start, ast.NoPos, "while evaluating the 'startSet' attribute passed as argument to builtins.genericClosure"))
 	if len(work) == 0 {
-		return *start
+		return start.Copy()
 	}
 	op := requireAttr(m, set, in("operator"), inSet)
 	m.ForceFunction(op, ast.NoPos, "while evaluating the 'operator' attribute passed as argument to builtins.genericClosure")

@@ -28,7 +28,7 @@ func addErrorContext(m *machine, pos ast.Pos, args []*value) value {
 			f.Throw()
 		}
 	}
-	return *v
+	return v.Copy()
 }
 
 func tryEval(m *machine, pos ast.Pos, args []*value) value {
@@ -46,13 +46,13 @@ func tryEval(m *machine, pos ast.Pos, args []*value) value {
 func seq(m *machine, pos ast.Pos, args []*value) value {
 	m.Force(args[0], pos)
 	m.Force(args[1], pos)
-	return *args[1]
+	return args[1].Copy()
 }
 
 func deepSeq(m *machine, pos ast.Pos, args []*value) value {
 	m.ForceDeep(args[0])
 	m.Force(args[1], pos)
-	return *args[1]
+	return args[1].Copy()
 }
 
 func trace(m *machine, pos ast.Pos, args []*value) value {
@@ -69,7 +69,7 @@ func trace(m *machine, pos ast.Pos, args []*value) value {
 		m.Break()
 	}
 	m.Force(args[1], pos)
-	return *args[1]
+	return args[1].Copy()
 }
 
 func traceVerbose(m *machine, pos ast.Pos, args []*value) value {
@@ -77,7 +77,7 @@ func traceVerbose(m *machine, pos ast.Pos, args []*value) value {
 		return trace(m, pos, args)
 	}
 	m.Force(args[1], pos)
-	return *args[1]
+	return args[1].Copy()
 }
 
 func warn(m *machine, pos ast.Pos, args []*value) value {
@@ -94,7 +94,7 @@ func warn(m *machine, pos ast.Pos, args []*value) value {
 		m.Break()
 	}
 	m.Force(args[1], pos)
-	return *args[1]
+	return args[1].Copy()
 }
 
 // warnf warns of something that is not the program's own message.
@@ -109,7 +109,7 @@ func warnf(m *machine, format string, args ...any) {
 func breakpoint(m *machine, pos ast.Pos, args []*value) value {
 	m.Break()
 	m.Force(args[0], pos)
-	return *args[0]
+	return args[0].Copy()
 }
 
 func getEnv(m *machine, pos ast.Pos, args []*value) value {

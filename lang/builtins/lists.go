@@ -13,7 +13,7 @@ func elemAt(m *machine, pos ast.Pos, args []*value) value {
 		m.Fail(diag.Eval, pos, "'builtins.elemAt' called with index %d on a list of size %d", n, len(list))
 	}
 	m.Force(list[n], pos)
-	return *list[n]
+	return list[n].Copy()
 }
 
 func head(m *machine, pos ast.Pos, args []*value) value {
@@ -22,7 +22,7 @@ func head(m *machine, pos ast.Pos, args []*value) value {
 		m.Fail(diag.Eval, pos, "'builtins.head' called on an empty list")
 	}
 	m.Force(list[0], pos)
-	return *list[0]
+	return list[0].Copy()
 }
 
 // tail shares the elements, so that walking down a list takes linear time.
@@ -41,7 +41,7 @@ func length(m *machine, pos ast.Pos, args []*value) value {
 func mapList(m *machine, pos ast.Pos, args []*value) value {
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.map")
 	if len(list) == 0 {
-		return *args[1]
+		return args[1].Copy()
 	}
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.map")
 	f := args[0]
@@ -55,7 +55,7 @@ func mapList(m *machine, pos ast.Pos, args []*value) value {
 func filter(m *machine, pos ast.Pos, args []*value) value {
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.filter")
 	if len(list) == 0 {
-		return *args[1]
+		return args[1].Copy()
 	}
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.filter")
 	f := args[0]
@@ -73,7 +73,7 @@ func filter(m *machine, pos ast.Pos, args []*value) value {
 		}
 	}
 	if same {
-		return *args[1]
+		return args[1].Copy()
 	}
 	m.Charge(int64(len(list)) * 8)
 	return eval.List(out)
@@ -114,7 +114,7 @@ func concatLists(m *machine, pos ast.Pos, args []*value) value {
 		}
 	}
 	if nonEmpty == 1 {
-		return *only
+		return only.Copy()
 	}
 	out := m.NewList(n)
 	i := 0
@@ -130,7 +130,7 @@ func foldl(m *machine, pos ast.Pos, args []*value) value {
 	list := m.ForceList(args[2], pos, "while evaluating the third argument passed to builtins.foldlStrict")
 	if len(list) == 0 {
 		m.Force(args[1], pos)
-		return *args[1]
+		return args[1].Copy()
 	}
 	f, acc := args[0], args[1]
 	for _, e := range list[:len(list)-1] {
@@ -181,7 +181,7 @@ func genList(m *machine, pos ast.Pos, args []*value) value {
 func sort(m *machine, pos ast.Pos, args []*value) value {
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.sort")
 	if len(list) == 0 {
-		return *args[1]
+		return args[1].Copy()
 	}
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.sort")
 	f := args[0]

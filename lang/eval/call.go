@@ -290,7 +290,7 @@ func (m *Machine) Call(fn *Value, pos ast.Pos, args ...*Value) Value {
 		m.argTop = base
 		return x
 	}
-	x := m.apply(*fn, base, len(args), pos)
+	x := m.apply(fn.Copy(), base, len(args), pos)
 	m.argTop = base
 	return x
 }
@@ -382,7 +382,7 @@ func builtinValue(b *Builtin) Value {
 func (m *Machine) Func(def BuiltinDef) Value {
 	v := new(Value)
 	*v = builtinValue(&Builtin{BuiltinDef: def, value: v})
-	return *v
+	return v.Copy()
 }
 
 // Function describes a forced Lambda.

@@ -139,7 +139,7 @@ type globalCode struct {
 
 func (c *globalCode) eval(m *Machine, _ *frame) Value {
 	m.Force(c.v, c.pos)
-	return *c.v
+	return c.v.Copy()
 }
 
 func (c *globalCode) delay(*Machine, *frame) *Value { return c.v }
@@ -156,7 +156,7 @@ func (c *localCode) eval(m *Machine, f *frame) Value {
 	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
 		m.force(v, c.pos)
 	}
-	return *v
+	return v.Copy()
 }
 
 func (c *localCode) delay(m *Machine, f *frame) *Value {
@@ -173,7 +173,7 @@ func (c *local0) eval(m *Machine, f *frame) Value {
 	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
 		m.force(v, c.pos)
 	}
-	return *v
+	return v.Copy()
 }
 
 func (c *local0) delay(m *Machine, f *frame) *Value {
@@ -190,7 +190,7 @@ func (c *local1) eval(m *Machine, f *frame) Value {
 	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
 		m.force(v, c.pos)
 	}
-	return *v
+	return v.Copy()
 }
 
 func (c *local1) delay(m *Machine, f *frame) *Value {
@@ -243,7 +243,7 @@ func (m *Machine) undefined(c *withCode, f *frame) {
 func (c *withCode) eval(m *Machine, f *frame) Value {
 	v := c.lookup(m, f)
 	m.Force(v, c.pos)
-	return *v
+	return v.Copy()
 }
 
 // delay looks the name up if the innermost scope is at hand and has a value

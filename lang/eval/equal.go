@@ -10,7 +10,7 @@ func (m *Machine) Equal(a, b *Value, pos ast.Pos, what string) bool {
 	m.EnterCall(pos)
 	m.Force(a, pos)
 	m.Force(b, pos)
-	r := a == b || m.equal(*a, *b, pos, what)
+	r := a == b || m.equal(a.Copy(), b.Copy(), pos, what)
 	m.LeaveCall()
 	return r
 }
@@ -94,7 +94,7 @@ func (m *Machine) assertEqualForced(a, b *Value, pos ast.Pos, what string) {
 	ka, kb := a.Kind(), b.Kind()
 	number := func(k Kind) bool { return k == KindInt || k == KindFloat }
 	if number(ka) && number(kb) {
-		if m.equal(*a, *b, pos, what) {
+		if m.equal(a.Copy(), b.Copy(), pos, what) {
 			return
 		}
 		fail("%s with value '%s' is not equal to %s with value '%s'", m.showType(a), show(a), m.showType(b), show(b))

@@ -31,5 +31,5 @@ func (m *Machine) hookedApply(fn *Value, base, n int, pos ast.Pos) Value {
 	h := m.E.opts.Calls
 	h.EnterCall(m, fn, m.args[base:base+n:base+n], pos)
 	defer h.LeaveCall(m, pos)
-	return m.apply(*fn, base, n, pos)
+	return m.apply(fn.Copy(), base, n, pos)
 }

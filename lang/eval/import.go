@@ -48,7 +48,7 @@ func (e *Evaluator) ResetFiles() {
 func (m *Machine) ImportPath(name string) Value {
 	v := m.ImportLater(name)
 	m.Force(v, ast.NoPos)
-	return *v
+	return v.Copy()
 }
 
 // ImportLater is ImportPath without evaluating; the file must exist.

@@ -81,7 +81,7 @@ func (c *select1) eval(m *Machine, f *frame) Value {
 					m.force(v, c.pos)
 				}
 			}
-			return *v
+			return v.Copy()
 		}
 	}
 	return c.fail(m, x, 0, c.path[0].sym)
@@ -146,7 +146,7 @@ func (c *selectCode) eval(m *Machine, f *frame) Value {
 				m.force(v, pos)
 			}
 		}
-		x = *v
+		x = v.Copy()
 	}
 	m.sp = k
 	return x
@@ -213,7 +213,7 @@ func (c *hasAttrCode) eval(m *Machine, f *frame) Value {
 		}
 		if i+1 < len(c.path) {
 			m.Force(v, c.pos)
-			x = *v
+			x = v.Copy()
 		}
 	}
 	return Bool(true)

@@ -80,6 +80,13 @@ func ready(x Value) Value {
 	return x
 }
 
+// Copy is a copy of a value that has been evaluated. (Another machine that is
+// late may still try, in vain, to mark it as waited for; so a plain copy would
+// be a data race.)
+func (v *Value) Copy() Value {
+	return Value{kind: atomic.LoadUint32(&v.kind), aux: v.aux, n: v.n, p: v.p}
+}
+
 // Kind is the value's kind; KindUnforced if it has not been evaluated.
 func (v *Value) Kind() Kind {
 	k := atomic.LoadUint32(&v.kind)
