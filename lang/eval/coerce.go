@@ -95,7 +95,7 @@ func (m *Machine) forceTraced(v *Value, pos ast.Pos, what string) {
 // ("while evaluating …"), as in the methods that follow.
 func (m *Machine) ForceInt(v *Value, pos ast.Pos, what string) int64 {
 	m.forceTraced(v, pos, what)
-	if v.kind != uint32(KindInt) {
+	if !v.is(KindInt) {
 		m.wrongType(v, "an integer", pos).WithTrace(pos, what).Throw()
 	}
 	return v.n
@@ -104,7 +104,7 @@ func (m *Machine) ForceInt(v *Value, pos ast.Pos, what string) int64 {
 // ForceFloat forces v to a float; an integer is converted.
 func (m *Machine) ForceFloat(v *Value, pos ast.Pos, what string) float64 {
 	m.forceTraced(v, pos, what)
-	switch Kind(v.kind) {
+	switch v.Kind() {
 	case KindInt:
 		return float64(v.n)
 	case KindFloat:
@@ -117,7 +117,7 @@ func (m *Machine) ForceFloat(v *Value, pos ast.Pos, what string) float64 {
 // ForceBool forces v, which must be a truth value.
 func (m *Machine) ForceBool(v *Value, pos ast.Pos, what string) bool {
 	m.forceTraced(v, pos, what)
-	if v.kind != uint32(KindBool) {
+	if !v.is(KindBool) {
 		m.wrongType(v, "a Boolean", pos).WithTrace(pos, what).Throw()
 	}
 	return v.n != 0
@@ -126,7 +126,7 @@ func (m *Machine) ForceBool(v *Value, pos ast.Pos, what string) bool {
 // ForceString forces v, which must be a string.
 func (m *Machine) ForceString(v *Value, pos ast.Pos, what string) (string, Context) {
 	m.forceTraced(v, pos, what)
-	if v.kind != uint32(KindString) {
+	if !v.is(KindString) {
 		m.wrongType(v, "a string", pos).WithTrace(pos, what).Throw()
 	}
 	return v.Str(), Context(v.aux)
@@ -148,7 +148,7 @@ func (m *Machine) noContext(s string, ctx Context, pos ast.Pos, what string) {
 
 // stringNoCtx is ForceStringNoCtx for an evaluated value.
 func (m *Machine) stringNoCtx(x Value, pos ast.Pos, what string) string {
-	if x.kind == uint32(KindString) && x.aux == 0 {
+	if x.is(KindString) && x.aux == 0 {
 		return x.Str()
 	}
 	return m.ForceStringNoCtx(m.NewValue(x), pos, what)
@@ -157,7 +157,7 @@ func (m *Machine) stringNoCtx(x Value, pos ast.Pos, what string) string {
 // ForceList forces v, which must be a list.
 func (m *Machine) ForceList(v *Value, pos ast.Pos, what string) []*Value {
 	m.Force(v, pos)
-	if v.kind != uint32(KindList) {
+	if !v.is(KindList) {
 		m.wrongType(v, "a list", ast.NoPos).WithTrace(pos, what).Throw()
 	}
 	return v.List()
@@ -166,7 +166,7 @@ func (m *Machine) ForceList(v *Value, pos ast.Pos, what string) []*Value {
 // ForceAttrs forces v, which must be a set.
 func (m *Machine) ForceAttrs(v *Value, pos ast.Pos, what string) *Attrs {
 	m.Force(v, pos)
-	if v.kind != uint32(KindAttrs) {
+	if !v.is(KindAttrs) {
 		m.wrongType(v, "a set", ast.NoPos).WithTrace(pos, what).Throw()
 	}
 	return v.Attrs()

@@ -185,8 +185,8 @@ func (m *Machine) assertEqualSets(a, b *Value, pos ast.Pos, what string) {
 func (m *Machine) Less(a, b *Value, pos ast.Pos, what string) bool {
 	m.Force(a, pos)
 	m.Force(b, pos)
-	if a.kind == b.kind {
-		switch Kind(a.kind) {
+	if k := a.Kind(); k == b.Kind() {
+		switch k {
 		case KindInt:
 			return a.n < b.n
 		case KindString, KindPath:

@@ -122,7 +122,7 @@ func (c *selectCode) eval(m *Machine, f *frame) Value {
 		}
 		var v *Value
 		ok := false
-		if x.kind == uint32(KindAttrs) {
+		if x.is(KindAttrs) {
 			var p ast.Pos
 			if v, p, ok = x.Attrs().Find(sym); ok {
 				pos = p
@@ -204,7 +204,7 @@ func (c *hasAttrCode) eval(m *Machine, f *frame) Value {
 	x := c.base.eval(m, f)
 	for i := range c.path {
 		sym := c.path[i].get(m, f)
-		if x.kind != uint32(KindAttrs) {
+		if !x.is(KindAttrs) {
 			return Bool(false)
 		}
 		v, ok := x.Attrs().Get(sym)

@@ -87,6 +87,10 @@ func (v *Value) Copy() Value {
 	return Value{kind: atomic.LoadUint32(&v.kind), aux: v.aux, n: v.n, p: v.p}
 }
 
+// is tells whether a value that has been evaluated is of a kind; as for Copy,
+// the kind is read atomically.
+func (v *Value) is(k Kind) bool { return atomic.LoadUint32(&v.kind) == uint32(k) }
+
 // Kind is the value's kind; KindUnforced if it has not been evaluated.
 func (v *Value) Kind() Kind {
 	k := atomic.LoadUint32(&v.kind)
