@@ -91,7 +91,7 @@ func TestIsDebian(t *testing.T) {
 		{"deb http://mirror.example.org/debian bookworm contrib", false},
 		{"deb https://download.docker.com/linux/debian bookworm stable", false},
 		{"deb [signed-by=/usr/share/keyrings/sury.gpg] https://packages.sury.org/debian bookworm main", false},
-		{"deb https://deb.nodesource.com/node_20.x nodistro main", false},
+		{"deb https://packages.example.org/node_20.x nodistro main", false},
 		{"deb http://archive.ubuntu.com/ubuntu noble main", false},
 	} {
 		entries := parseLines([]byte(test.line))
