@@ -1,13 +1,11 @@
 package local
 
 import (
-	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,108 +14,6 @@ import (
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
-
-// DrvName is the name of a derivation taken apart: the version begins after
-// the first dash that no letter follows.
-type DrvName struct{ Full, Name, Version string }
-
-// ParseDrvName takes a name apart.
-func ParseDrvName(s string) DrvName {
-	for i := range len(s) - 1 {
-		if c := s[i+1]; s[i] == '-' && !(c|0x20 >= 'a' && c|0x20 <= 'z') {
-			return DrvName{s, s[:i], s[i+1:]}
-		}
-	}
-	return DrvName{s, s, ""}
-}
-
-// Selector picks packages: a regular expression for the name, "*" for all,
-// and perhaps a version.
-type Selector struct {
-	DrvName
-	Hits int
-	re   *regexp.Regexp
-}
-
-// ParseSelectors reads selectors.
-func ParseSelectors(words []string) ([]*Selector, error) {
-	var out []*Selector
-	for _, w := range words {
-		s := &Selector{DrvName: ParseDrvName(w)}
-		if s.Name != "*" {
-			re, err := regexp.CompilePOSIX("^(" + s.Name + ")$")
-			if err != nil {
-				return nil, fmt.Errorf("the selector '%s' is not a regular expression: %w", w, err)
-			}
-			s.re = re
-		}
-		out = append(out, s)
-	}
-	return out, nil
-}
-
-// Matches says whether the selector picks a name.
-func (s *Selector) Matches(n DrvName) bool {
-	return (s.re == nil || s.re.MatchString(n.Name)) && (s.Version == "" || s.Version == n.Version)
-}
-
-// CompareVersions orders versions: numbers by value, "pre" before nothing,
-// words before numbers.
-func CompareVersions(a, b string) int {
-	for a != "" || b != "" {
-		var x, y string
-		x, a = component(a)
-		y, b = component(b)
-		if c := compareComponents(x, y); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-func component(s string) (first, rest string) {
-	s = strings.TrimLeft(s, ".-")
-	i := 0
-	digit := func(c byte) bool { return c >= '0' && c <= '9' }
-	if s != "" && digit(s[0]) {
-		for i < len(s) && digit(s[i]) {
-			i++
-		}
-	} else {
-		for i < len(s) && !digit(s[i]) && s[i] != '.' && s[i] != '-' {
-			i++
-		}
-	}
-	return s[:i], s[i:]
-}
-
-func compareComponents(a, b string) int {
-	number := func(s string) (string, bool) {
-		t := strings.TrimLeft(s, "0")
-		return t, s != "" && s[0] >= '0' && s[0] <= '9'
-	}
-	x, xok := number(a)
-	y, yok := number(b)
-	switch {
-	case xok && yok:
-		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
-	case a == "" && yok:
-		return -1
-	case b == "" && xok:
-		return 1
-	case a == b:
-		return 0
-	case a == "pre":
-		return -1
-	case b == "pre":
-		return 1
-	case yok:
-		return -1 // a word before a number
-	case xok:
-		return 1
-	}
-	return cmp.Compare(a, b)
-}
 
 // maxExpressions bounds how many files of a folder are taken together.
 const maxExpressions = 1024

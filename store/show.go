@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/store/nar"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
@@ -247,18 +248,14 @@ func Cat(s API, file string, w io.Writer) error {
 // closureGroup is the paths of a closure that have one name and version.
 type closureGroups map[string]map[string][]storepath.Path
 
-// ParseName splits the name of a package into name and version; the builtin
-// parseDrvName.
-type ParseName func(string) (name, version string)
-
 // DiffClosures writes what packages and versions were added and removed
 // between two closures, with what that does to their size; colour marks sizes.
-func DiffClosures(s API, before, after storepath.Path, parse ParseName, indent string, colour bool, w io.Writer) error {
-	b, err := groupClosure(s, before, parse)
+func DiffClosures(s API, before, after storepath.Path, indent string, colour bool, w io.Writer) error {
+	b, err := groupClosure(s, before)
 	if err != nil {
 		return err
 	}
-	a, err := groupClosure(s, after, parse)
+	a, err := groupClosure(s, after)
 	if err != nil {
 		return err
 	}
@@ -283,15 +280,15 @@ func DiffClosures(s API, before, after storepath.Path, parse ParseName, indent s
 	return nil
 }
 
-func groupClosure(s API, top storepath.Path, parse ParseName) (closureGroups, error) {
+func groupClosure(s API, top storepath.Path) (closureGroups, error) {
 	paths, err := s.Closure([]storepath.Path{top}, ClosureOptions{})
 	groups := closureGroups{}
 	for _, p := range paths {
-		name, version := parse(stripOutput(p.Name()))
-		if groups[name] == nil {
-			groups[name] = map[string][]storepath.Path{}
+		n := derivation.ParseName(stripOutput(p.Name()))
+		if groups[n.Name] == nil {
+			groups[n.Name] = map[string][]storepath.Path{}
 		}
-		groups[name][version] = append(groups[name][version], p)
+		groups[n.Name][n.Version] = append(groups[n.Name][n.Version], p)
 	}
 	return groups, err
 }

@@ -45,7 +45,7 @@ func nixChannel(a *app, args []string) error {
 	if done, err := a.parseOld(f, args); done || err != nil {
 		return err
 	}
-	c := &channels{app: a, file: filepath.Join(a.dirs.Home, ".nix-channels"), profile: filepath.Join(a.profilesDir(), "channels")}
+	c := &channels{app: a, file: filepath.Join(a.dirs.Home, ".nix-channels"), profile: filepath.Join(a.userProfiles().Dir(), "channels")}
 	if a.settings.Bool("use-xdg-base-directories") {
 		c.file = filepath.Join(a.dirs.State, "channels")
 	}
@@ -227,7 +227,7 @@ func (c *channels) update(names []string) error {
 	if err := c.env(append(args, "--quiet")...); err != nil {
 		return err
 	}
-	expr := a.defaultExpressions()
+	expr := a.userProfiles().Expressions()
 	if fi, err := os.Lstat(expr); err == nil && fi.Mode()&os.ModeSymlink != 0 {
 		_ = os.Remove(expr)
 	}

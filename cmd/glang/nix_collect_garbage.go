@@ -36,7 +36,7 @@ func nixCollectGarbage(a *app, args []string) error {
 	}
 	if old {
 		done := map[string]bool{}
-		for _, dir := range []string{a.profilesDir(), filepath.Join(a.dirs.StateDir, "profiles"), filepath.Dir(a.defaultProfile())} {
+		for _, dir := range []string{a.userProfiles().Dir(), filepath.Join(a.dirs.StateDir, "profiles"), filepath.Dir(a.userProfiles().Default())} {
 			if !done[dir] {
 				done[dir] = true
 				if err := a.removeOldGenerations(dir, older, dryRun); err != nil {

@@ -3,15 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/lang/ast"
-	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/profile"
 	"github.com/seed192a40f6/glang/realise"
@@ -122,13 +119,13 @@ func nixEnv(a *app, args []string) error {
 			return err
 		}
 	} else {
-		r.exprPath = a.defaultExpressions()
+		r.exprPath = a.userProfiles().Expressions()
 	}
 	if prof == "" {
 		prof = a.env.Get("NIX_PROFILE")
 	}
 	if prof == "" {
-		prof = a.defaultProfile()
+		prof = a.userProfiles().Default()
 	}
 	r.profile = a.profileAt(prof)
 	return ops[op].run(r)
@@ -143,67 +140,9 @@ func (a *app) localStoreOrNil() (*store.Store, error) {
 	return s.Store, nil
 }
 
-// defaultExpressions is the folder of expressions of the user; it is made,
-// with links to the channels, if there is none.
-func (a *app) defaultExpressions() string {
-	dir := filepath.Join(a.dirs.Home, ".nix-defexpr")
-	if a.settings.Bool("use-xdg-base-directories") {
-		dir = filepath.Join(a.dirs.State, "defexpr")
-	}
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		if os.MkdirAll(dir, 0o755) == nil {
-			_ = os.Symlink(filepath.Join(a.profilesDir(), "channels"), filepath.Join(dir, "channels"))
-			if a.env.UID != 0 {
-				_ = os.Symlink(filepath.Join(a.dirs.StateDir, "profiles", "per-user", "root", "channels"), filepath.Join(dir, "channels_root"))
-			}
-		}
-	}
-	return dir
-}
-
-// profilesDir is the folder of the user's profiles under the nix scheme.
-func (a *app) profilesDir() string {
-	if a.env.UID == 0 {
-		return filepath.Join(a.dirs.StateDir, "profiles", "per-user", "root")
-	}
-	return filepath.Join(a.dirs.State, "profiles")
-}
-
-// profileLink is the link in the home folder to the user's profile.
-func (a *app) profileLink() string {
-	if a.settings.Bool("use-xdg-base-directories") {
-		return filepath.Join(a.dirs.State, "profile")
-	}
-	return filepath.Join(a.dirs.Home, ".nix-profile")
-}
-
-// defaultProfile is the user's profile under the nix scheme.
-func (a *app) defaultProfile() string {
-	link := a.profileLink()
-	if os.MkdirAll(a.profilesDir(), 0o755) != nil {
-		return link
-	}
-	prof := filepath.Join(a.profilesDir(), "profile")
-	if _, err := os.Lstat(link); errors.Is(err, fs.ErrNotExist) {
-		_ = os.MkdirAll(filepath.Dir(link), 0o755)
-		if err := os.Symlink(prof, link); err != nil {
-			return link
-		}
-	}
-	if a.env.UID == 0 {
-		global := filepath.Join(a.dirs.StateDir, "profiles", "default")
-		if _, err := os.Lstat(global); errors.Is(err, fs.ErrNotExist) {
-			_ = os.Symlink(prof, global)
-		}
-	}
-	target, err := os.Readlink(link)
-	if err != nil {
-		return link
-	}
-	if !filepath.IsAbs(target) {
-		target = filepath.Join(filepath.Dir(link), target)
-	}
-	return target
+// userProfiles are the places of the user's profiles under the nix scheme.
+func (a *app) userProfiles() local.UserProfiles {
+	return local.UserProfiles{Dirs: a.dirs, UID: a.env.UID, XDG: a.settings.Bool("use-xdg-base-directories")}
 }
 
 // sourceFlag takes one of the flags that say where packages come from; i is
@@ -306,115 +245,14 @@ func (r *envRun) pathPackages(words []string) []*local.Package {
 	return out
 }
 
-// filterPackages picks the packages that selectors match, in the order of
-// the selectors; newest picks one of several with the same name.
+// filterPackages picks the packages that selectors match; newest picks one of
+// several with the same name.
 func (r *envRun) filterPackages(all []*local.Package, words []string, newest bool) []*local.Package {
-	x := r.x
-	if len(words) == 0 {
-		words = []string{"*"}
-	}
-	selectors, err := local.ParseSelectors(words)
+	out, err := local.PickPackages(all, words, newest, r.app.settings.System(), r.warn)
 	if err != nil {
-		x.FailErr(ast.NoPos, err)
-	}
-	done := map[*local.Package]bool{}
-	var out []*local.Package
-	for _, s := range selectors {
-		var matches []*local.Package
-		for _, p := range all {
-			if s.Matches(local.ParseDrvName(p.Name)) {
-				s.Hits++
-				matches = append(matches, p)
-			}
-		}
-		if newest {
-			matches = r.newest(matches)
-		}
-		for _, p := range matches {
-			if !done[p] {
-				done[p] = true
-				out = append(out, p)
-			}
-		}
-		if s.Hits == 0 && s.Full != "*" {
-			x.Fail(diag.Eval, ast.NoPos, "selector '%s' matches no derivations"+maybeMeant(all, s.Name), s.Full)
-		}
+		r.x.FailErr(ast.NoPos, err)
 	}
 	return out
-}
-
-// maybeMeant names packages that begin with prefix.
-func maybeMeant(all []*local.Package, prefix string) string {
-	var names []string
-	for _, p := range all {
-		if n := local.ParseDrvName(p.Name).Name; strings.HasPrefix(n, prefix) && !slices.Contains(names, n) {
-			if names = append(names, n); len(names) >= 3 {
-				break
-			}
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	slices.Sort(names)
-	return ", maybe you meant:\n" + strings.ReplaceAll(strings.Join(names, "\n"), "%", "%%")
-}
-
-// newest keeps one package of each name: one for this system rather than
-// another, then the one of highest priority, then of highest version.
-func (r *envRun) newest(matches []*local.Package) []*local.Package {
-	best := map[string]*local.Package{}
-	several := map[string]bool{}
-	system := r.app.settings.System()
-	for _, p := range matches {
-		n := local.ParseDrvName(p.Name)
-		other := best[n.Name]
-		c := 1
-		if other != nil {
-			c = 0
-			if p.System() != other.System() {
-				switch system {
-				case p.System():
-					c = 1
-				case other.System():
-					c = -1
-				}
-			}
-			if c == 0 {
-				c = comparePriority(p, other)
-			}
-			if c == 0 {
-				c = local.CompareVersions(n.Version, local.ParseDrvName(other.Name).Version)
-			}
-		}
-		switch {
-		case c > 0:
-			best[n.Name] = p
-			delete(several, n.Full)
-		case c == 0:
-			several[n.Full] = true
-		}
-	}
-	var out []*local.Package
-	for _, name := range sortedNames(best) {
-		if several[name] {
-			r.warn(fmt.Sprintf("there are multiple derivations named '%s'; using the first one", name))
-		}
-		out = append(out, best[name])
-	}
-	return out
-}
-
-// comparePriority is positive if a is to be preferred: a lower number.
-func comparePriority(a, b *local.Package) int {
-	pa, pb := a.MetaInt("priority", 0), b.MetaInt("priority", 0)
-	switch {
-	case pa < pb:
-		return 1
-	case pa > pb:
-		return -1
-	}
-	return 0
 }
 
 // isPrebuilt says whether a package needs no building.
@@ -567,13 +405,13 @@ func (r *envRun) install() error {
 	}
 	names := map[string]bool{}
 	for _, p := range fresh {
-		names[local.ParseDrvName(p.Name).Name] = true
+		names[derivation.ParseName(p.Name).Name] = true
 	}
 	return r.update(func() []*local.Package {
 		all := slices.Clone(fresh)
 		if !r.removeAll {
 			for _, p := range r.installed() {
-				if !r.preserve && names[local.ParseDrvName(p.Name).Name] && !p.MetaBool("keep", false) {
+				if !r.preserve && names[derivation.ParseName(p.Name).Name] && !p.MetaBool("keep", false) {
 					r.app.logf(levelInfo, "replacing old '%s'", p.Name)
 				} else {
 					all = append(all, p)
@@ -591,12 +429,18 @@ func (r *envRun) install() error {
 }
 
 func (r *envRun) upgrade() error {
-	kind := "--lt"
+	kind := local.Newer
 	for i := 0; i < len(r.flags); i++ {
 		switch fl := r.flags[i]; {
 		case r.sourceFlag(&i):
-		case fl == "--lt" || fl == "--leq" || fl == "--eq" || fl == "--always":
-			kind = fl
+		case fl == "--lt":
+			kind = local.Newer
+		case fl == "--leq":
+			kind = local.NewerOrEqual
+		case fl == "--eq":
+			kind = local.Equal
+		case fl == "--always":
+			kind = local.Always
 		default:
 			return usagef("unknown flag '%s'", fl)
 		}
@@ -616,37 +460,13 @@ func (r *envRun) upgrade() error {
 }
 
 // upgradeOne finds what p is to be replaced by, or p.
-func (r *envRun) upgradeOne(p *local.Package, available []*local.Package, kind string) *local.Package {
-	if p.MetaBool("keep", false) {
-		return p
-	}
-	name := local.ParseDrvName(p.Name)
-	var best *local.Package
-	bestVersion := ""
-	for _, q := range available {
-		n := local.ParseDrvName(q.Name)
-		if comparePriority(p, q) > 0 || n.Name != name.Name {
-			continue
-		}
-		d := local.CompareVersions(name.Version, n.Version)
-		if !(kind == "--lt" && d < 0 || kind == "--leq" && d <= 0 || kind == "--eq" && d == 0 || kind == "--always") {
-			continue
-		}
-		better := -1
-		if best != nil {
-			if better = comparePriority(best, q); better == 0 {
-				better = local.CompareVersions(bestVersion, n.Version)
-			}
-		}
-		if better < 0 && (!r.prebuilt || r.isPrebuilt(q)) {
-			best, bestVersion = q, n.Version
-		}
-	}
-	if best == nil || p.OutPath() == best.OutPath() {
+func (r *envRun) upgradeOne(p *local.Package, available []*local.Package, kind local.Upgrade) *local.Package {
+	best := local.UpgradeOf(p, available, kind, func(q *local.Package) bool { return !r.prebuilt || r.isPrebuilt(q) })
+	if best == p {
 		return p
 	}
 	action := "upgrading"
-	if local.CompareVersions(name.Version, bestVersion) > 0 {
+	if derivation.CompareVersions(derivation.ParseName(p.Name).Version, derivation.ParseName(best.Name).Version) > 0 {
 		action = "downgrading"
 	}
 	r.app.logf(levelInfo, "%s '%s' to '%s'", action, p.Name, best.Name)
@@ -668,7 +488,7 @@ func (r *envRun) setFlag() error {
 		installed := r.installed()
 		for _, p := range installed {
 			for _, s := range selectors {
-				if s.Matches(local.ParseDrvName(p.Name)) {
+				if s.Matches(derivation.ParseName(p.Name)) {
 					r.app.logf(levelInfo, "setting flag on '%s'", p.Name)
 					s.Hits++
 					p.SetFlag(r.args[0], r.args[1])
@@ -678,7 +498,7 @@ func (r *envRun) setFlag() error {
 		}
 		for _, s := range selectors {
 			if s.Hits == 0 && s.Full != "*" {
-				r.x.Fail(diag.Eval, ast.NoPos, "selector '%s' matches no derivations", s.Full)
+				r.x.FailErr(ast.NoPos, fmt.Errorf("selector '%s' matches no derivations", s.Full))
 			}
 		}
 		return installed
@@ -734,7 +554,7 @@ func (r *envRun) uninstall() error {
 				if err != nil {
 					r.x.FailErr(ast.NoPos, err)
 				}
-				remove = func(p *local.Package) bool { return s[0].Matches(local.ParseDrvName(p.Name)) }
+				remove = func(p *local.Package) bool { return s[0].Matches(derivation.ParseName(p.Name)) }
 			}
 			before := len(work)
 			work = slices.DeleteFunc(work, func(p *local.Package) bool {

@@ -22,7 +22,7 @@ func (r *envRun) switchProfile() error {
 	if !filepath.IsAbs(target) {
 		target = filepath.Join(r.app.env.Cwd, target)
 	}
-	return profile.SwitchLink(r.app.profileLink(), filepath.Clean(target))
+	return profile.SwitchLink(r.app.userProfiles().Link(), filepath.Clean(target))
 }
 
 func (r *envRun) switchGeneration() error {

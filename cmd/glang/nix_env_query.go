@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
@@ -145,21 +146,21 @@ func (q *envQuery) skipped(p *local.Package) bool {
 
 // version compares a package with those of the same name elsewhere.
 func (q *envQuery) version(p *local.Package) (mark byte, version string) {
-	n := local.ParseDrvName(p.Name)
+	n := derivation.ParseName(p.Name)
 	mark, version = '-', "?"
 	for _, o := range q.others {
-		m := local.ParseDrvName(o.Name)
+		m := derivation.ParseName(o.Name)
 		if m.Name != n.Name {
 			continue
 		}
-		switch d := local.CompareVersions(n.Version, m.Version); {
+		switch d := derivation.CompareVersions(n.Version, m.Version); {
 		case d < 0:
 			mark, version = '<', m.Version
 		case mark != '<' && d == 0:
 			mark, version = '=', m.Version
 		case mark != '<' && mark != '=' && d > 0:
 			mark = '>'
-			if version == "" || local.CompareVersions(version, m.Version) < 0 {
+			if version == "" || derivation.CompareVersions(version, m.Version) < 0 {
 				version = m.Version
 			}
 		}
@@ -252,7 +253,7 @@ func (q *envQuery) xmlItem(p *local.Package) {
 	if q.skipped(p) {
 		return
 	}
-	n := local.ParseDrvName(p.Name)
+	n := derivation.ParseName(p.Name)
 	attrs := map[string]string{"attrPath": p.AttrPath, "name": n.Full, "pname": n.Name, "version": n.Version}
 	flag := func(name string, b bool) {
 		attrs[name] = "0"
@@ -350,7 +351,7 @@ func (q *envQuery) printJSON(list []*local.Package) {
 			// A package that fails an assertion is shown as far as it got, as the
 			// reference does.
 			all[p.AttrPath] = nil
-			n := local.ParseDrvName(p.Name)
+			n := derivation.ParseName(p.Name)
 			o := map[string]any{"name": n.Full, "pname": n.Name, "version": n.Version, "system": p.System(), "outputName": p.OutputName()}
 			all[p.AttrPath] = o
 			outputs := map[string]any{}

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/profile"
 	"github.com/seed192a40f6/glang/realise"
@@ -49,8 +50,8 @@ func (u *userProfile) open() error {
 	case u.name != "":
 		u.Profile = a.profileAt(u.name)
 	case a.asNix:
-		u.link = a.profileLink()
-		u.Profile = a.profileAt(a.defaultProfile())
+		u.link = a.userProfiles().Link()
+		u.Profile = a.profileAt(a.userProfiles().Default())
 	default:
 		if a.dirs.Home == "" {
 			return errors.New("cannot find your profile: HOME is not set; name one with --profile")
@@ -149,7 +150,7 @@ func (i *installable) packages() (out []found, err error) {
 		return nil, err
 	}
 	if i.x == nil {
-		return []found{{name: local.ParseDrvName(targetName(targets[0])).Name, priority: profile.DefaultPriority, target: targets[0]}}, nil
+		return []found{{name: derivation.ParseName(targetName(targets[0])).Name, priority: profile.DefaultPriority, target: targets[0]}}, nil
 	}
 	by := map[storepath.Path]realise.Target{}
 	for _, t := range targets {
@@ -168,7 +169,7 @@ func (i *installable) packages() (out []found, err error) {
 			if p.AttrPath != "" {
 				attr = strings.TrimPrefix(attr+"."+p.AttrPath, ".")
 			}
-			out = append(out, found{name: local.ParseDrvName(p.Name).Name,
+			out = append(out, found{name: derivation.ParseName(p.Name).Name,
 				priority: int(p.MetaInt("priority", profile.DefaultPriority)), target: t, attr: attr})
 		}
 	})
@@ -275,49 +276,15 @@ func (a *app) enter(m *profile.Manifest, name string, e profile.Element) {
 // matching are the elements that words mean: names, store paths, and after
 // --regex regular expressions.
 func (a *app) matching(m *profile.Manifest, words, regexes []string, all bool) ([]string, error) {
-	if all {
-		if len(words)+len(regexes) > 0 {
-			return nil, usagef("--all cannot be used with package names or regular expressions.")
-		}
+	switch given := len(words)+len(regexes) > 0; {
+	case all && given:
+		return nil, usagef("--all cannot be used with package names or regular expressions.")
+	case all:
 		return m.Names(), nil
-	}
-	if len(words)+len(regexes) == 0 {
+	case !given:
 		return nil, usagef("No packages specified.")
 	}
-	var out []string
-	for _, w := range words {
-		hit := false
-		if _, err := strconv.Atoi(w); err == nil {
-			return nil, fmt.Errorf("'profile' no longer supports indices ('%s')", w)
-		}
-		for _, n := range m.Names() {
-			if n == w || slices.Contains(m.Elements[n].StorePaths, w) {
-				hit = true
-				out = append(out, n)
-			}
-		}
-		if !hit {
-			a.warnf("Package name '%s' does not match any packages in the profile.", w)
-		}
-	}
-	for _, w := range regexes {
-		re, err := regexp.Compile("^(?:" + w + ")$")
-		if err != nil {
-			return nil, fmt.Errorf("'%s' is not a regular expression: %w", w, err)
-		}
-		hit := false
-		for _, n := range m.Names() {
-			if re.MatchString(n) {
-				hit = true
-				out = append(out, n)
-			}
-		}
-		if !hit {
-			a.warnf("Regex '%s' does not match any packages in the profile.", w)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	return m.Matching(words, regexes, a.warn)
 }
 
 func (a *app) profileRemove() *cobra.Command {
@@ -505,44 +472,13 @@ func (a *app) profileHistory() *cobra.Command {
 
 // printChanges shows how one manifest differs from another.
 func (a *app) printChanges(prev, cur *profile.Manifest) {
-	names := append(prev.Names(), cur.Names()...)
-	slices.Sort(names)
-	changed := false
-	for _, n := range slices.Compact(names) {
-		x, y := versions(prev, n), versions(cur, n)
-		same := x == y && slices.Equal(prev.Elements[n].StorePaths, cur.Elements[n].StorePaths)
-		if !same {
-			changed = true
-			a.printf("  %s: %s -> %s\n", n, x, y)
-		}
+	changes := cur.Changes(prev)
+	for _, c := range changes {
+		a.printf("  %s: %s -> %s\n", c.Name, cmp.Or(c.Before, "∅"), cmp.Or(c.After, "∅"))
 	}
-	if !changed {
+	if len(changes) == 0 {
 		a.println("  No changes.")
 	}
-}
-
-// versions are those of an element's store paths.
-func versions(m *profile.Manifest, name string) string {
-	e, ok := m.Elements[name]
-	if !ok {
-		return "∅"
-	}
-	var out []string
-	for _, p := range e.StorePaths {
-		base := filepath.Base(p)
-		if i := strings.IndexByte(base, '-'); i >= 0 {
-			base = base[i+1:]
-		}
-		v := local.ParseDrvName(base).Version
-		if v == "" {
-			v = "ε"
-		}
-		if !slices.Contains(out, v) {
-			out = append(out, v)
-		}
-	}
-	slices.Sort(out)
-	return strings.Join(out, ", ")
 }
 
 func (a *app) profileRollback() *cobra.Command {
@@ -615,7 +551,7 @@ func (a *app) profileDiff() *cobra.Command {
 						a.println()
 					}
 					a.printf("Version %d -> %d:\n", gens[i-1].Number, g.Number)
-					if err := store.DiffClosures(s, prev, p, parseName, "  ", a.colorOut(), a.stdout); err != nil {
+					if err := store.DiffClosures(s, prev, p, "  ", a.colorOut(), a.stdout); err != nil {
 						return err
 					}
 				}
@@ -624,9 +560,4 @@ func (a *app) profileDiff() *cobra.Command {
 			return nil
 		}
 	})
-}
-
-func parseName(s string) (name, version string) {
-	n := local.ParseDrvName(s)
-	return n.Name, n.Version
 }

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/eval"
-	"github.com/seed192a40f6/glang/local"
 )
 
 func (a *app) searchCommand() *cobra.Command {
@@ -146,7 +146,7 @@ func (s *searcher) text(v *eval.Value, name string) string {
 
 // match shows a package if it is wanted.
 func (s *searcher) match(v *eval.Value, path string) {
-	name := local.ParseDrvName(s.text(v, "name"))
+	name := derivation.ParseName(s.text(v, "name"))
 	description := ""
 	if meta, pos, ok := v.Attrs().Find(s.x.E.Symbols.Intern("meta")); ok {
 		s.x.Force(meta, pos)

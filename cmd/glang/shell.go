@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
@@ -324,7 +325,7 @@ func (i *installable) mainProgram() (program string, target realise.Target, err 
 		return "", target, fmt.Errorf("'%s' is %d packages, where one is expected", i.what, len(targets))
 	}
 	target = targets[0]
-	program = local.ParseDrvName(targetName(target)).Name
+	program = derivation.ParseName(targetName(target)).Name
 	if i.x == nil {
 		return program, target, nil
 	}

@@ -113,7 +113,7 @@ func (a *app) storeDiffClosures() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return store.DiffClosures(s, paths[0], paths[1], parseName, "", a.colorOut(), a.stdout)
+				return store.DiffClosures(s, paths[0], paths[1], "", a.colorOut(), a.stdout)
 			}
 		})
 }

@@ -6,26 +6,6 @@ import (
 	"testing"
 )
 
-func TestCompareVersionStrings(t *testing.T) {
-	// Each is older than the next.
-	order := []string{"", "pre", "1", "1.0pre1", "1.0", "1.0.1", "2.3a", "2.3.1", "2.3.9", "2.3.10"}
-	// An absent component comes before a number and after "pre".
-	order[0], order[1] = "pre", ""
-	for i, a := range order {
-		for j, b := range order {
-			want := 0
-			if i < j {
-				want = -1
-			} else if i > j {
-				want = 1
-			}
-			if got := compareVersionStrings(a, b); got != want {
-				t.Errorf("%q and %q: %d, want %d", a, b, got, want)
-			}
-		}
-	}
-}
-
 func TestPeeksort(t *testing.T) {
 	rnd := rand.New(rand.NewSource(1))
 	type elem struct{ key, at int }

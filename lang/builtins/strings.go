@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
@@ -210,14 +211,14 @@ func (t *table) split(m *machine, pos ast.Pos, args []*value) value {
 
 func parseDrvName(m *machine, pos ast.Pos, args []*value) value {
 	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.parseDrvName")
-	name, version := parseDrvNameParts(s)
-	return eval.AttrsValue(m.NewAttrs(2).PutName("name", eval.String(name, 0)).PutName("version", eval.String(version, 0)).Build())
+	n := derivation.ParseName(s)
+	return eval.AttrsValue(m.NewAttrs(2).PutName("name", eval.String(n.Name, 0)).PutName("version", eval.String(n.Version, 0)).Build())
 }
 
 func compareVersions(m *machine, pos ast.Pos, args []*value) value {
 	a := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.compareVersions")
 	b := m.ForceStringNoCtx(args[1], pos, "while evaluating the second argument passed to builtins.compareVersions")
-	return eval.Int(int64(compareVersionStrings(a, b)))
+	return eval.Int(int64(derivation.CompareVersions(a, b)))
 }
 
 func splitVersion(m *machine, pos ast.Pos, args []*value) value {
@@ -225,7 +226,7 @@ func splitVersion(m *machine, pos ast.Pos, args []*value) value {
 	var out []*value
 	for {
 		var c string
-		if c, rest = nextComponent(rest); c == "" {
+		if c, rest = derivation.NextComponent(rest); c == "" {
 			return eval.List(out)
 		}
 		out = append(out, m.NewValue(eval.String(c, 0)))

@@ -1,21 +1,28 @@
-package builtins
+package derivation
 
 import "strconv"
 
-// parseDrvNameParts splits a derivation name at the first dash that is not
-// followed by a letter.
-func parseDrvNameParts(s string) (name, version string) {
+// Name is the name of a derivation taken apart.
+type Name struct{ Full, Name, Version string }
+
+// ParseName takes a name apart: the version begins after the first dash that
+// no letter follows.
+func ParseName(s string) Name {
 	for i := 0; i+1 < len(s); i++ {
 		if s[i] == '-' && !isAlpha(s[i+1]) {
-			return s[:i], s[i+1:]
+			return Name{s, s[:i], s[i+1:]}
 		}
 	}
-	return s, ""
+	return Name{s, s, ""}
 }
 
-// nextComponent takes the next component off a version: a run of digits or a
+func isAlpha(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// NextComponent takes the next component off a version: a run of digits or a
 // run of neither digits nor separators. It is empty at the end.
-func nextComponent(v string) (component, rest string) {
+func NextComponent(v string) (component, rest string) {
 	i := 0
 	for i < len(v) && (v[i] == '.' || v[i] == '-') {
 		i++
@@ -56,13 +63,13 @@ func componentLess(a, b string) bool {
 	return a < b
 }
 
-// compareVersionStrings is negative, zero or positive as a is older than b,
+// CompareVersions is negative, zero or positive as a is older than b,
 // the same or newer.
-func compareVersionStrings(a, b string) int {
+func CompareVersions(a, b string) int {
 	for a != "" || b != "" {
 		var c1, c2 string
-		c1, a = nextComponent(a)
-		c2, b = nextComponent(b)
+		c1, a = NextComponent(a)
+		c2, b = NextComponent(b)
 		if componentLess(c1, c2) {
 			return -1
 		}
