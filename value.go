@@ -24,27 +24,7 @@ func (v Value) Type() string {
 	if v.v == nil {
 		return "none"
 	}
-	switch v.v.Kind() {
-	case eval.KindNull:
-		return "null"
-	case eval.KindBool:
-		return "bool"
-	case eval.KindInt:
-		return "int"
-	case eval.KindFloat:
-		return "float"
-	case eval.KindString:
-		return "string"
-	case eval.KindPath:
-		return "path"
-	case eval.KindList:
-		return "list"
-	case eval.KindAttrs:
-		return "set"
-	case eval.KindExternal:
-		return "external"
-	}
-	return "lambda"
+	return v.v.TypeName()
 }
 
 // Len is the number of elements of a list or attributes of a set, else 0.

@@ -118,7 +118,7 @@ func FlakeAttr(m *eval.Machine, flake *eval.Value, ref string, candidates []stri
 	var wanted string
 	var names []string // that are where the last part of a path is not
 	for _, c := range candidates {
-		parts, err := ParseAttrPath(c)
+		parts, err := eval.ParseAttrPath(c)
 		if err != nil {
 			m.FailErr(ast.NoPos, err)
 		}

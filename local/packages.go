@@ -4,85 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
-
-// ParseAttrPath takes a selection path apart: names and list indices
-// separated by dots, names perhaps in double quotes.
-func ParseAttrPath(path string) ([]string, error) {
-	var out []string
-	var cur strings.Builder
-	for i := 0; i < len(path); i++ {
-		switch path[i] {
-		case '.':
-			out = append(out, cur.String())
-			cur.Reset()
-		case '"':
-			end := strings.IndexByte(path[i+1:], '"')
-			if end < 0 {
-				return nil, &diag.Error{Kind: diag.Syntax, Message: eval.Messagef("missing closing quote in selection path '%s'", path)}
-			}
-			cur.WriteString(path[i+1 : i+1+end])
-			i += end + 1
-		default:
-			cur.WriteByte(path[i])
-		}
-	}
-	if cur.Len() > 0 {
-		out = append(out, cur.String())
-	}
-	return out, nil
-}
-
-// NotFoundError says that a selection path leads nowhere.
-type NotFoundError struct{ *diag.Error }
-
-func (e *NotFoundError) Unwrap() error { return e.Error }
-
-// Select follows a selection path into a value, calling functions on the way
-// with the automatic arguments. It must be called within [eval.Machine.Do].
-func Select(m *eval.Machine, path string, auto *eval.Attrs, v *eval.Value) (*eval.Value, ast.Pos) {
-	parts, err := ParseAttrPath(path)
-	if err != nil {
-		m.FailErr(ast.NoPos, err)
-	}
-	pos := ast.NoPos
-	for _, name := range parts {
-		v = m.AutoCall(v, auto)
-		m.Force(v, ast.NoPos)
-		if n, err := strconv.ParseUint(name, 10, 32); err == nil {
-			if v.Kind() != eval.KindList {
-				m.Fail(diag.Type, ast.NoPos, "the expression selected by the selection path '%s' should be a list but is %s", path, m.ShowType(v))
-			}
-			if n >= uint64(len(v.List())) {
-				m.Fail(diag.Eval, ast.NoPos, "list index %d in selection path '%s' is out of range", n, path)
-			}
-			v, pos = v.List()[n], ast.NoPos
-			continue
-		}
-		if v.Kind() != eval.KindAttrs {
-			m.Fail(diag.Type, ast.NoPos, "the expression selected by the selection path '%s' should be a set but is %s", path, m.ShowType(v))
-		}
-		if name == "" {
-			m.Fail(diag.Eval, ast.NoPos, "empty attribute name in selection path '%s'", path)
-		}
-		elem, at, ok := v.Attrs().Find(m.E.Symbols.Intern(name))
-		if !ok {
-			var names []string
-			for n := range v.Attrs().All() {
-				names = append(names, m.E.Symbols.Name(n))
-			}
-			m.Errorf(diag.Eval, ast.NoPos, "attribute '%s' in selection path '%s' not found", name, path).WithSuggestions(name, names).Throw()
-		}
-		v, pos = elem, at
-	}
-	return v, pos
-}
 
 // Package is a derivation found in a value.
 type Package struct {

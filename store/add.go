@@ -155,20 +155,26 @@ func hashTree(m storepath.Method, algo hash.Algo, t nar.Tree, path string, filte
 
 // copyFlat writes the bytes of a regular file.
 func copyFlat(w io.Writer, t nar.Tree, path string) error {
-	fi, err := t.Lstat(path)
-	if err != nil {
-		return err
-	}
-	if !fi.Mode().IsRegular() {
-		return fmt.Errorf("path '%s' is not a regular file", path)
-	}
-	f, err := t.Open(path)
+	f, _, err := openFlat(t, path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	_, err = io.Copy(w, f)
 	return err
+}
+
+// openFlat opens a regular file.
+func openFlat(t nar.Tree, path string) (io.ReadCloser, fs.FileInfo, error) {
+	fi, err := t.Lstat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("path '%s' is not a regular file", path)
+	}
+	f, err := t.Open(path)
+	return f, fi, err
 }
 
 // AddNAR adds the archive read from r as the path that info describes. The

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 
@@ -67,14 +66,7 @@ func dumpFor(w io.Writer, t nar.Tree, path string, o AddOptions) error {
 	if o.Method != storepath.Flat && o.Method != storepath.Text {
 		return nar.DumpTree(w, t, path, o.Filter)
 	}
-	fi, err := t.Lstat(path)
-	if err != nil {
-		return err
-	}
-	if !fi.Mode().IsRegular() {
-		return fmt.Errorf("path '%s' is not a regular file", path)
-	}
-	f, err := t.Open(path)
+	f, fi, err := openFlat(t, path)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
@@ -222,7 +220,3 @@ func sortedKeys[V any](m map[storepath.Path]V) []storepath.Path {
 	slices.SortFunc(out, storepath.Compare)
 	return out
 }
-
-// SyncAll makes the kernel write out all file systems, for those who want
-// contents on disk before their paths are registered and know no better.
-func SyncAll() { unix.Sync() }

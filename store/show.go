@@ -2,7 +2,6 @@ package store
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -204,23 +203,6 @@ func (l *lister) long(name, rel string, fi fs.FileInfo) error {
 	}
 	fmt.Fprintf(l.w, "%s %20d %s\n", mode, size, rel)
 	return nil
-}
-
-// ListJSON lists what lies at a file name in the store as nix store ls --json
-// does: without recursive only the names in a directory.
-func ListJSON(s API, file string, recursive bool) ([]byte, error) {
-	name, _, err := locate(s, file)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := lstat(s, s.Tree(), name); err != nil {
-		return nil, err
-	}
-	n, err := nar.ListTree(s.Tree(), name, recursive)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(n)
 }
 
 // Cat writes the contents of a regular file, given by its full logical name.

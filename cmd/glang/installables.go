@@ -348,7 +348,7 @@ func (a *app) evaluateOnce(e *evalArgs, pure bool) (*evaluation, error) {
 
 // selected is the value that an installable means; within Do.
 func (i *installable) selected() (*eval.Value, ast.Pos) {
-	v, pos := local.Select(i.x.Machine, i.attr, i.x.auto, i.value)
+	v, pos := i.x.SelectPath(i.value, i.attr, i.x.auto)
 	i.x.Force(v, pos)
 	return v, pos
 }

@@ -89,7 +89,7 @@ func nixBuild(a *app, args []string) error {
 		}
 		for _, attr := range attrs {
 			err := x.Do(func() {
-				v, pos := local.Select(x.Machine, attr, x.auto, root)
+				v, pos := x.SelectPath(root, attr, x.auto)
 				x.Force(v, pos)
 				for _, p := range local.Packages(x.Machine, v, "", x.auto, false) {
 					d := drvOutput{p.DrvPath(), p.OutputName()}

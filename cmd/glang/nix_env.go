@@ -176,7 +176,7 @@ func (r *envRun) warn(s string) { r.app.warn(s) }
 func (r *envRun) available(attr string) []*local.Package {
 	x := r.x
 	root := local.SourceValue(x.Machine, r.exprPath, r.warn)
-	v, _ := local.Select(x.Machine, attr, x.auto, root)
+	v, _ := x.SelectPath(root, attr, x.auto)
 	all := local.Packages(x.Machine, v, attr, x.auto, true)
 	if r.filter != "*" {
 		all = slices.DeleteFunc(all, func(p *local.Package) bool { return p.System() != r.filter })
@@ -210,7 +210,7 @@ func (r *envRun) queryPackages(words []string, newest bool) []*local.Package {
 	case fromAttrs:
 		root := local.SourceValue(x.Machine, r.exprPath, r.warn)
 		for _, w := range words {
-			v, _ := local.Select(x.Machine, w, x.auto, root)
+			v, _ := x.SelectPath(root, w, x.auto)
 			out = append(out, local.Packages(x.Machine, v, "", x.auto, true)...)
 		}
 	default:

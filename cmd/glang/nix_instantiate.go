@@ -154,7 +154,7 @@ func (n *instantiation) process(node ast.Node) error {
 func (n *instantiation) show(attr string, root *eval.Value) error {
 	x := n.x
 	return x.Do(func() {
-		v, _ := local.Select(x.Machine, attr, x.auto, root)
+		v, _ := x.SelectPath(root, attr, x.auto)
 		x.Force(v, x.PosOf(v, ast.NoPos))
 		if x.auto.Len() > 0 {
 			v = x.AutoCall(v, x.auto)
@@ -182,7 +182,7 @@ func (n *instantiation) show(attr string, root *eval.Value) error {
 func (n *instantiation) instantiate(attr string, root *eval.Value) error {
 	a, x := n.app, n.x
 	return x.Do(func() {
-		v, _ := local.Select(x.Machine, attr, x.auto, root)
+		v, _ := x.SelectPath(root, attr, x.auto)
 		x.Force(v, x.PosOf(v, ast.NoPos))
 		packages := local.Packages(x.Machine, v, "", x.auto, false)
 		fan := local.ForceDrvPaths(x.Machine, packages)

@@ -294,7 +294,7 @@ func (r *shellRun) derivation() (storepath.Path, error) {
 				return x.auto
 			}
 			for _, attr := range attrs {
-				v, pos := local.Select(x.Machine, attr, auto(root), root)
+				v, pos := x.SelectPath(root, attr, auto(root))
 				x.Force(v, pos)
 				for _, p := range local.Packages(x.Machine, v, "", auto(v), false) {
 					found = append(found, p.DrvPath())

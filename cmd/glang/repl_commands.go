@@ -424,7 +424,7 @@ func (r *repl) placeOf(v *eval.Value, arg string) (file string, line int) {
 		}
 		return loc.Source.Path, loc.Line
 	}
-	found, _ := local.Select(r.x.Machine, "meta.position", r.x.auto, v)
+	found, _ := r.x.SelectPath(v, "meta.position", r.x.auto)
 	text := r.x.ForceStringNoCtx(found, ast.NoPos, "while evaluating the 'meta.position' attribute of a derivation")
 	i := strings.LastIndexByte(text, ':')
 	if i < 0 {

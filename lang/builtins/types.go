@@ -26,31 +26,7 @@ func isFunction(m *machine, pos ast.Pos, args []*value) value {
 
 func typeOf(m *machine, pos ast.Pos, args []*value) value {
 	m.Force(args[0], pos)
-	return eval.String(typeName(args[0]), 0)
-}
-
-func typeName(v *value) string {
-	switch v.Kind() {
-	case eval.KindNull:
-		return "null"
-	case eval.KindBool:
-		return "bool"
-	case eval.KindInt:
-		return "int"
-	case eval.KindFloat:
-		return "float"
-	case eval.KindString:
-		return "string"
-	case eval.KindPath:
-		return "path"
-	case eval.KindList:
-		return "list"
-	case eval.KindAttrs:
-		return "set"
-	case eval.KindExternal:
-		return "external"
-	}
-	return "lambda"
+	return eval.String(args[0].TypeName(), 0)
 }
 
 func functionArgs(m *machine, pos ast.Pos, args []*value) value {

@@ -75,8 +75,9 @@ func (m *Machine) sortedFormals(f *ast.Formals) []string {
 	return names
 }
 
-// parseAttrPath splits "a.b.\"c.d\"" into names.
-func parseAttrPath(s string) ([]string, error) {
+// ParseAttrPath splits a selection path such as a.b."c.d".0 into names and
+// list indices.
+func ParseAttrPath(s string) ([]string, error) {
 	var out []string
 	var cur strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -105,7 +106,7 @@ func parseAttrPath(s string) ([]string, error) {
 // functions on the way with those of args that they take. It returns the value
 // and where its attribute was defined.
 func (m *Machine) SelectPath(v *Value, attrPath string, args *Attrs) (*Value, ast.Pos) {
-	names, err := parseAttrPath(attrPath)
+	names, err := ParseAttrPath(attrPath)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}

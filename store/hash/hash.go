@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"strings"
 	"unsafe"
 
 	"github.com/zeebo/blake3"
@@ -328,26 +327,4 @@ func (h *Hash) UnmarshalText(b []byte) error {
 		*h = v
 	}
 	return err
-}
-
-// Compare orders hashes by length, digest and algorithm, as the reference
-// does: -1, 0 or +1.
-func Compare(a, b Hash) int {
-	if d := a.algo.Size() - b.algo.Size(); d != 0 {
-		return sign(d)
-	}
-	if d := strings.Compare(string(a.digest[:]), string(b.digest[:])); d != 0 {
-		return d
-	}
-	return sign(int(a.algo) - int(b.algo))
-}
-
-func sign(n int) int {
-	switch {
-	case n < 0:
-		return -1
-	case n > 0:
-		return 1
-	}
-	return 0
 }

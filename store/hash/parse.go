@@ -57,9 +57,6 @@ func ParseSRI(s string) (Hash, error) {
 	return decode(rest, algo, SRI)
 }
 
-// ParseNix32 reads a digest of the algorithm in nix32.
-func ParseNix32(s string, algo Algo) (Hash, error) { return decode(s, algo, Nix32) }
-
 // ParseDigest reads a digest without algorithm, in base16, nix32 or base64.
 func ParseDigest(s string, algo Algo) (Hash, error) {
 	h, _, err := parseDigest(s, algo, false)
