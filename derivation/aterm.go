@@ -23,8 +23,12 @@ type layout struct {
 	gaps   []gap
 	keys   []string
 	paths  []storepath.Path
-	// scratch is where forms to be hashed are assembled.
+	// scratch is where forms to be hashed are assembled, list the list of
+	// input derivations in them.
 	scratch []byte
+	list    []byte
+	drvs    []hashedInput
+	modulo  *modulo // see Hasher.finish
 }
 
 // gap is a place in a layout's text, between two quotes, for an output's path
@@ -41,21 +45,31 @@ var layouts = sync.Pool{New: func() any { return new(layout) }}
 func (d *Derivation) ATerm(s storepath.Scheme) []byte {
 	l := d.layout(s)
 	defer layouts.Put(l)
-	return l.stored(d, s)
+	return l.stored(nil, d, s)
 }
 
 // Path is the store path of the derivation's text.
 func Path(s storepath.Scheme, d *Derivation) (storepath.Path, error) {
-	return pathOf(s, d, d.ATerm(s))
+	l := d.layout(s)
+	defer layouts.Put(l)
+	l.scratch = l.stored(l.scratch[:0], d, s)
+	return l.path(d, s, l.scratch)
 }
 
-func pathOf(s storepath.Scheme, d *Derivation, text []byte) (storepath.Path, error) {
-	return s.TextPath(d.Name+storepath.DrvExtension, hash.Sum(s.Hash, text), d.References())
+// path is the path of the stored form, text.
+func (l *layout) path(d *Derivation, s storepath.Scheme, text []byte) (storepath.Path, error) {
+	l.paths = d.appendReferences(l.paths[:0])
+	return s.TextPath(d.Name+storepath.DrvExtension, hash.Sum(s.Hash, text), l.paths)
 }
 
 // layout lays the derivation out. The caller returns it to the pool.
 func (d *Derivation) layout(s storepath.Scheme) *layout {
 	l := layouts.Get().(*layout)
+	l.lay(d, s)
+	return l
+}
+
+func (l *layout) lay(d *Derivation, s storepath.Scheme) {
 	l.gaps = l.gaps[:0]
 	b := l.text[:0]
 	if d.HasDynamicInputs() {
@@ -81,7 +95,7 @@ func (d *Derivation) layout(s storepath.Scheme) *layout {
 		b = append(b, `","`...)
 		switch o.Kind {
 		case Fixed:
-			b = append(b, o.Hash.Base16()...)
+			b = o.Hash.AppendBase16(b)
 		case Impure:
 			b = append(b, "impure"...)
 		}
@@ -128,7 +142,6 @@ func (d *Derivation) layout(s storepath.Scheme) *layout {
 		b = append(b, ')')
 	}
 	l.text = append(b, "])"...)
-	return l
 }
 
 // assemble appends the text with the given list of inputs, and with what
@@ -163,11 +176,13 @@ func (l *layout) assemble(dst []byte, d *Derivation, s storepath.Scheme, inputs 
 	return dst
 }
 
-// stored is the form to be stored, in memory of its own.
-func (l *layout) stored(d *Derivation, s storepath.Scheme) []byte {
-	l.scratch = l.realInputs(l.scratch[:0], d, s)
-	size := len(l.text) + len(l.scratch) + len(l.gaps)*(len(s.Dir)+80)
-	return l.assemble(make([]byte, 0, size), d, s, l.scratch, false)
+// stored appends the form to be stored; without dst, to memory of its own.
+func (l *layout) stored(dst []byte, d *Derivation, s storepath.Scheme) []byte {
+	l.list = l.realInputs(l.list[:0], d, s)
+	if dst == nil {
+		dst = make([]byte, 0, len(l.text)+len(l.list)+len(l.gaps)*(len(s.Dir)+80))
+	}
+	return l.assemble(dst, d, s, l.list, false)
 }
 
 // realInputs appends the list of input derivations as it is stored.

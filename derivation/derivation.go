@@ -186,7 +186,11 @@ func (d *Derivation) OutputPath(s storepath.Scheme, output string) (storepath.Pa
 // References are what the derivation's own store object refers to: its input
 // derivations and sources, sorted, each once. Its outputs are not among them.
 func (d *Derivation) References() []storepath.Path {
-	refs := make([]storepath.Path, 0, len(d.InputDrvs)+len(d.InputSrcs))
+	return d.appendReferences(make([]storepath.Path, 0, len(d.InputDrvs)+len(d.InputSrcs)))
+}
+
+// appendReferences is References in memory that refs, which is empty, brings.
+func (d *Derivation) appendReferences(refs []storepath.Path) []storepath.Path {
 	for p := range d.InputDrvs {
 		refs = append(refs, p)
 	}

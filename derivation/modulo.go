@@ -60,12 +60,12 @@ func (h *Hasher) OutputHashes(d *Derivation) (Hashes, error) {
 			return Hashes{}, err
 		}
 	} else {
-		inputs, deferred, err := h.inputs(d)
+		in, err := h.inputs(l, d)
 		if err != nil {
 			return Hashes{}, err
 		}
-		r.Deferred = deferred || t.Kind == Floating || t.Kind == Impure
-		sum = h.sum(l, d, inputs, true)
+		r.Deferred = in.deferred || t.Kind == Floating || t.Kind == Impure
+		sum = h.sum(l, d, in.text, true)
 	}
 	for name := range d.Outputs {
 		r.Outputs[name] = sum
@@ -84,8 +84,13 @@ func (h *Hasher) FillOutputs(d *Derivation) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = h.fill(l, d, t, nil)
-	return err
+	var in moduloInputs
+	if t.Kind == Deferred || t.Kind == InputAddressed {
+		if in, err = h.inputs(l, d); err != nil {
+			return err
+		}
+	}
+	return h.fill(l, d, t, in)
 }
 
 // Check tells whether the paths of outputs, and the variables that hold them,
@@ -120,99 +125,113 @@ func (h *Hasher) Check(d *Derivation) error {
 // the common work of the three once, and remembers the derivation's hash.
 func (h *Hasher) Finish(d *Derivation) (storepath.Path, []byte, error) {
 	l := d.layout(h.scheme)
-	defer func() { layouts.Put(l) }()
-	t, err := d.Type()
-	if err != nil {
+	defer layouts.Put(l)
+	if err := h.finish(l, d); err != nil {
 		return storepath.Path{}, nil, err
 	}
-	var inputs []byte
-	var deferred bool
+	text := l.stored(nil, d, h.scheme)
+	path, err := h.remember(l, d, text)
+	return path, text, err
+}
+
+// FinishPath is Finish for those who have no use for the text.
+func (h *Hasher) FinishPath(d *Derivation) (storepath.Path, error) {
+	l := d.layout(h.scheme)
+	defer layouts.Put(l)
+	if err := h.finish(l, d); err != nil {
+		return storepath.Path{}, err
+	}
+	l.scratch = l.stored(l.scratch[:0], d, h.scheme)
+	return h.remember(l, d, l.scratch)
+}
+
+// finish fills the outputs in and notes in l what stands for d in others.
+func (h *Hasher) finish(l *layout, d *Derivation) error {
+	t, err := d.Type()
+	if err != nil {
+		return err
+	}
+	var in moduloInputs
 	if !t.IsFixed() {
-		if inputs, deferred, err = h.inputs(d); err != nil {
-			return storepath.Path{}, nil, err
+		if in, err = h.inputs(l, d); err != nil {
+			return err
 		}
 	}
 	envSize := len(d.Env)
-	if _, _, err = h.fill(l, d, t, &moduloInputs{inputs, deferred}); err != nil {
-		return storepath.Path{}, nil, err
+	if err = h.fill(l, d, t, in); err != nil {
+		return err
 	}
 	if len(d.Env) != envSize {
-		// Variables were added, for which the layout has no gaps.
-		layouts.Put(l)
-		l = d.layout(h.scheme)
+		l.lay(d, h.scheme) // variables were added, for which there are no gaps
 	}
-	text := l.stored(d, h.scheme)
-	path, err := pathOf(h.scheme, d, text)
+	l.modulo, err = h.modulo(l, d, t, in)
+	return err
+}
+
+// remember computes the path of a derivation of that text.
+func (h *Hasher) remember(l *layout, d *Derivation, text []byte) (storepath.Path, error) {
+	path, err := l.path(d, h.scheme, text)
 	if err != nil {
-		return storepath.Path{}, nil, err
+		return storepath.Path{}, err
 	}
-	m, err := h.modulo(l, d, t, &moduloInputs{inputs, deferred})
-	if err != nil {
-		return storepath.Path{}, nil, err
-	}
-	h.known.Store(path, m)
-	return path, text, nil
+	h.known.Store(path, l.modulo)
+	return path, nil
 }
 
 // moduloInputs is the result of [Hasher.inputs].
 type moduloInputs struct {
-	text     []byte
+	text     []byte // in the layout's memory
 	deferred bool
 }
 
-// fill computes output paths. in is nil if the inputs
-// have not been looked at.
-func (h *Hasher) fill(l *layout, d *Derivation, t Type, in *moduloInputs) (sum hash.Hash, deferred bool, err error) {
+// fill computes output paths. in counts where they depend on the inputs.
+func (h *Hasher) fill(l *layout, d *Derivation, t Type, in moduloInputs) (err error) {
 	switch t.Kind {
 	case Fixed:
 		for name, o := range d.Outputs {
 			o.Path = storepath.Path{}
 			d.Outputs[name] = o
 			if o.Path, err = d.OutputPath(h.scheme, name); err != nil {
-				return sum, false, err
+				return err
 			}
 			d.Outputs[name] = o
 			if err := h.fillEnv(d, name, o.Path); err != nil {
-				return sum, false, err
+				return err
 			}
 		}
-		return sum, false, nil
+		return nil
 	case Floating, Impure:
-		return sum, true, nil
+		return nil
 	}
-	if in == nil {
-		in = new(moduloInputs)
-		if in.text, in.deferred, err = h.inputs(d); err != nil {
-			return sum, false, err
-		}
-	}
+	var sum hash.Hash
 	if !in.deferred {
 		sum = h.sum(l, d, in.text, true)
 	}
-	for _, name := range d.OutputNames() {
+	l.keys = sortedKeys(l.keys, d.Outputs)
+	for _, name := range l.keys {
 		o := d.Outputs[name]
 		if in.deferred {
 			if o.Kind == InputAddressed {
-				return sum, false, fmt.Errorf("derivation has incorrect output '%s', should be deferred", h.scheme.Print(o.Path))
+				return fmt.Errorf("derivation has incorrect output '%s', should be deferred", h.scheme.Print(o.Path))
 			}
 			continue
 		}
 		path, err := h.scheme.OutputPath(name, sum, d.Name)
 		if err != nil {
-			return sum, false, err
+			return err
 		}
 		if o.Kind == InputAddressed {
 			if o.Path != path {
-				return sum, false, fmt.Errorf("derivation has incorrect output '%s', should be '%s'", h.scheme.Print(o.Path), h.scheme.Print(path))
+				return fmt.Errorf("derivation has incorrect output '%s', should be '%s'", h.scheme.Print(o.Path), h.scheme.Print(path))
 			}
 			continue
 		}
 		d.Outputs[name] = Output{Kind: InputAddressed, Path: path}
 		if err := h.fillEnv(d, name, path); err != nil {
-			return sum, false, err
+			return err
 		}
 	}
-	return sum, in.deferred, nil
+	return nil
 }
 
 func (h *Hasher) fillEnv(d *Derivation, name string, path storepath.Path) error {
@@ -236,9 +255,15 @@ func (h *Hasher) sum(l *layout, d *Derivation, inputs []byte, masked bool) hash.
 	return hash.Sum(h.scheme.Hash, l.scratch)
 }
 
+// onlyOut are the outputs of most derivations.
+var onlyOut = []string{"out"}
+
 // modulo computes what stands for d in derivations that depend on it.
-func (h *Hasher) modulo(l *layout, d *Derivation, t Type, in *moduloInputs) (*modulo, error) {
-	m := &modulo{outputs: d.OutputNames()}
+func (h *Hasher) modulo(l *layout, d *Derivation, t Type, in moduloInputs) (*modulo, error) {
+	m := &modulo{outputs: onlyOut}
+	if _, ok := d.Outputs["out"]; !ok || len(d.Outputs) > 1 {
+		m.outputs = d.OutputNames()
+	}
 	if t.IsFixed() {
 		sum, err := h.fixed(d)
 		m.hex = sum.Base16()
@@ -274,14 +299,14 @@ func (h *Hasher) of(p storepath.Path) (*modulo, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := new(moduloInputs)
+	l := d.layout(h.scheme)
+	defer layouts.Put(l)
+	var in moduloInputs
 	if !t.IsFixed() {
-		if in.text, in.deferred, err = h.inputs(d); err != nil {
+		if in, err = h.inputs(l, d); err != nil {
 			return nil, err
 		}
 	}
-	l := d.layout(h.scheme)
-	defer layouts.Put(l)
 	m, err := h.modulo(l, d, t, in)
 	if err != nil {
 		return nil, err
@@ -290,39 +315,38 @@ func (h *Hasher) of(p storepath.Path) (*modulo, error) {
 	return m, nil
 }
 
+// hashedInput is an input derivation as [Hasher.inputs] lists it.
+type hashedInput struct {
+	hex   string
+	names []string
+}
+
 // inputs makes the list of input derivations in which each is replaced by its
 // hash. Those of the same hash, which differ only in where fixed outputs come
 // from, become one.
-func (h *Hasher) inputs(d *Derivation) (text []byte, deferred bool, err error) {
-	type input struct {
-		hex   string
-		names []string
-	}
-	inputs := make([]input, 0, len(d.InputDrvs))
-	size := 0
+func (h *Hasher) inputs(l *layout, d *Derivation) (list moduloInputs, err error) {
+	l.drvs = l.drvs[:0]
 	for p, in := range d.InputDrvs {
 		m, err := h.of(p)
 		if err != nil {
-			return nil, false, err
+			return list, err
 		}
-		deferred = deferred || m.deferred
+		list.deferred = list.deferred || m.deferred
 		for _, name := range in.Names {
 			if _, ok := slices.BinarySearch(m.outputs, name); !ok {
-				return nil, false, fmt.Errorf("no hash for output '%s' of derivation '%s'", name, d.Name)
+				return list, fmt.Errorf("no hash for output '%s' of derivation '%s'", name, d.Name)
 			}
-			size += len(name) + 3
 		}
 		if len(in.Names) > 0 {
-			inputs = append(inputs, input{m.hex, in.Names})
-			size += len(m.hex) + 8
+			l.drvs = append(l.drvs, hashedInput{m.hex, in.Names})
 		}
 	}
-	slices.SortFunc(inputs, func(a, b input) int { return strings.Compare(a.hex, b.hex) })
-	b := make([]byte, 0, size)
-	for i := 0; i < len(inputs); i++ {
-		in := inputs[i]
-		for ; i+1 < len(inputs) && inputs[i+1].hex == in.hex; i++ {
-			in.names = slices.Concat(in.names, inputs[i+1].names)
+	slices.SortFunc(l.drvs, func(a, b hashedInput) int { return strings.Compare(a.hex, b.hex) })
+	b := l.list[:0]
+	for i := 0; i < len(l.drvs); i++ {
+		in := l.drvs[i]
+		for ; i+1 < len(l.drvs) && l.drvs[i+1].hex == in.hex; i++ {
+			in.names = slices.Concat(in.names, l.drvs[i+1].names)
 			slices.Sort(in.names)
 			in.names = slices.Compact(in.names)
 		}
@@ -335,5 +359,6 @@ func (h *Hasher) inputs(d *Derivation) (text []byte, deferred bool, err error) {
 		b = quotedList(b, in.names)
 		b = append(b, ')')
 	}
-	return b, deferred, nil
+	l.list, list.text = b, b
+	return list, nil
 }

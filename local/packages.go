@@ -143,21 +143,12 @@ func (f *finder) find(in *eval.Value, prefix string) {
 
 // fanOut has helpers find out which attributes are derivations, and their names.
 func (f *finder) fanOut(set *eval.Attrs) *eval.Fan {
-	attrs := set.InOrder(f.m)
-	if attrs == nil {
-		return nil
-	}
-	values := make([]*eval.Value, len(attrs))
-	for i := range attrs {
-		values[i] = attrs[i].Value
-	}
-	return f.m.FanOut(values, func(h *eval.Machine, i int) {
-		v := values[i]
-		if !attrPathComponent(h.E.Symbols.Name(attrs[i].Name)) {
+	return f.m.FanOutSet(set, func(h *eval.Machine, a eval.Attr) {
+		if !attrPathComponent(h.E.Symbols.Name(a.Name)) {
 			return
 		}
-		if h.Force(v, ast.NoPos); h.IsDerivation(v) {
-			(&Package{Attrs: v.Attrs(), m: h}).queryName()
+		if h.Force(a.Value, ast.NoPos); h.IsDerivation(a.Value) {
+			(&Package{Attrs: a.Value.Attrs(), m: h}).queryName()
 		}
 	})
 }

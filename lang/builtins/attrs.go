@@ -94,17 +94,25 @@ func removeAttrs(m *machine, pos ast.Pos, args []*value) value {
 	}))
 }
 
+// fanOutNames has helpers evaluate the names for listToAttrs.
+func fanOutNames(m *machine, list []*value, pos ast.Pos) *eval.Fan {
+	if !m.WantsFan(len(list)) {
+		return nil
+	}
+	return m.FanOut(list, func(h *machine, i int) {
+		if v, ok := h.ForceAttrs(list[i], pos, "").Get(h.E.Sym.Name); ok {
+			h.Force(v, pos)
+		}
+	})
+}
+
 // listToAttrs checks all names before it looks at values, and does not look
 // at the value of a pair whose name came before.
 func listToAttrs(m *machine, pos ast.Pos, args []*value) value {
 	list := m.ForceList(args[0], pos, "while evaluating the argument passed to builtins.listToAttrs")
 	const inPair = "in a {name=...; value=...;} pair"
 	b := m.NewAttrs(len(list))
-	fan := m.FanOut(list, func(h *machine, i int) {
-		if v, ok := h.ForceAttrs(list[i], pos, "").Get(h.E.Sym.Name); ok {
-			h.Force(v, pos)
-		}
-	})
+	fan := fanOutNames(m, list, pos)
 	if fan != nil {
 		defer fan.End()
 	}

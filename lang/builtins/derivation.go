@@ -26,8 +26,9 @@ func (t *table) derivationStrict(m *machine, pos ast.Pos, args []*value) value {
 
 	var result value
 	if f := m.Catch(func() {
-		b := &drvBuilder{t: t, m: m, d: &derivation.Derivation{Name: name}, hashMode: noMethod}
+		b := t.builder(m, name)
 		result = b.build(set)
+		t.release(b)
 	}); f != nil {
 		m.Trace(ast.NoPos, eval.Messagef("while evaluating derivation '%s'\n  whose name attribute is located at %s", name, m.E.PosText(namePos)))
 		f.Throw()
@@ -53,7 +54,56 @@ type drvBuilder struct {
 	hashMode    storepath.Method
 	outputs     []string
 	contexts    []eval.Context
+	elems       []eval.ContextElem // memory of inputs
 	srcs        map[storepath.Path]struct{}
+}
+
+// builder makes a drvBuilder, most often in the memory of one that is done:
+// the maps of a derivation take more than all else that it is made of.
+func (t *table) builder(m *machine, name string) *drvBuilder {
+	b, ok := t.builders.Get().(*drvBuilder)
+	if !ok {
+		b = &drvBuilder{srcs: map[storepath.Path]struct{}{}}
+	}
+	if b.d == nil {
+		b.d = &derivation.Derivation{
+			Env: map[string]string{}, Outputs: map[string]derivation.Output{},
+			InputDrvs: map[storepath.Path]derivation.InputOutputs{},
+		}
+	}
+	d := b.d
+	d.Name = name
+	*b = drvBuilder{t: t, m: m, d: d, hashMode: noMethod, outputs: onlyOut,
+		contexts: b.contexts[:0], elems: b.elems, srcs: b.srcs}
+	return b
+}
+
+// maxKept bounds the size of a derivation whose memory is kept.
+const maxKept = 500
+
+// onlyOut is what most derivations have, and use of others. It has no room for
+// more, so that whoever appends makes a copy.
+var onlyOut = []string{"out"}
+
+// release takes back a builder that is done.
+func (t *table) release(b *drvBuilder) {
+	if len(b.srcs) > maxKept {
+		return
+	}
+	clear(b.srcs)
+	if d := b.d; d != nil {
+		if max(len(d.Env), len(d.InputDrvs)) > maxKept {
+			return
+		}
+		clear(d.Env)
+		clear(d.Outputs)
+		clear(d.InputDrvs)
+		clear(d.InputSrcs)
+		clear(d.Args)
+		*d = derivation.Derivation{Env: d.Env, Outputs: d.Outputs, InputDrvs: d.InputDrvs,
+			InputSrcs: d.InputSrcs[:0], Args: d.Args[:0]}
+	}
+	t.builders.Put(b)
 }
 
 func (b *drvBuilder) build(set *eval.Attrs) value {
@@ -68,8 +118,6 @@ func (b *drvBuilder) build(set *eval.Attrs) value {
 	if v, ok := set.Get(sym.ignoreNulls); ok {
 		b.ignoreNulls = m.ForceBool(v, ast.NoPos, "while evaluating the `__ignoreNulls` attribute passed to builtins.derivationStrict")
 	}
-	b.outputs = []string{"out"}
-	d.Env = make(map[string]string, set.Len()+2)
 	frame := ""
 	fan := b.fanOut(set)
 	if fan != nil {
@@ -101,21 +149,16 @@ func (b *drvBuilder) build(set *eval.Attrs) value {
 
 // fanOut has helpers evaluate the attributes that attribute will take.
 func (b *drvBuilder) fanOut(set *eval.Attrs) *eval.Fan {
-	attrs := set.InOrder(b.m)
-	if attrs == nil {
+	if !b.m.WantsFan(set.Len()) {
 		return nil
 	}
-	values := make([]*value, len(attrs))
-	for i := range attrs {
-		values[i] = attrs[i].Value
-	}
 	sym, structured, ignoreNulls := &b.t.syms, b.json != nil, b.ignoreNulls
-	return b.m.FanOut(values, func(h *machine, i int) {
-		v := values[i]
+	return b.m.FanOutSet(set, func(h *machine, a eval.Attr) {
+		v := a.Value
 		if h.Force(v, ast.NoPos); ignoreNulls && v.Kind() == eval.KindNull {
 			return
 		}
-		switch attrs[i].Name {
+		switch a.Name {
 		case sym.contentAddressed, sym.impure, sym.structuredAttrs, sym.ignoreNulls:
 		case sym.args:
 			for _, e := range h.ForceList(v, ast.NoPos, "") {
@@ -156,9 +199,8 @@ func (b *drvBuilder) attribute(a eval.Attr) {
 		return
 	case sym.args:
 		list := m.ForceList(v, ast.NoPos, "")
-		d.Args = make([]string, len(list))
-		for i, e := range list {
-			d.Args[i] = b.coerce(e, "while evaluating an element of the argument list")
+		for _, e := range list {
+			d.Args = append(d.Args, b.coerce(e, "while evaluating an element of the argument list"))
 		}
 		return
 	}
@@ -300,23 +342,25 @@ func (b *drvBuilder) setOutputNames(names []string) {
 // inputs makes everything in the contexts an input.
 func (b *drvBuilder) inputs() {
 	d := b.d
-	b.srcs = make(map[storepath.Path]struct{})
-	d.InputDrvs = make(map[storepath.Path]derivation.InputOutputs)
 	for _, ctx := range b.contexts {
-		for _, e := range b.m.E.Contexts.Elems(ctx) {
+		b.elems = b.m.E.Contexts.AppendElems(b.elems[:0], ctx)
+		for _, e := range b.elems {
 			switch e.Kind {
 			case eval.ContextPath:
 				b.srcs[e.Path] = struct{}{}
 			case eval.ContextOutput:
 				in := d.InputDrvs[e.Path]
-				in.Add(e.Output)
+				if in.Names == nil && e.Output == onlyOut[0] {
+					in.Names = onlyOut // most of them, without an allocation
+				} else {
+					in.Add(e.Output)
+				}
 				d.InputDrvs[e.Path] = in
 			case eval.ContextAll:
 				b.closure(e.Path)
 			}
 		}
 	}
-	d.InputSrcs = make([]storepath.Path, 0, len(b.srcs))
 	for p := range b.srcs {
 		d.InputSrcs = append(d.InputSrcs, p)
 	}
@@ -375,7 +419,6 @@ func (b *drvBuilder) onlyOut() bool { return len(b.outputs) == 1 && b.outputs[0]
 // are left empty where their paths have still to be computed.
 func (b *drvBuilder) setOutputs() {
 	m, d := b.m, b.d
-	d.Outputs = make(map[string]derivation.Output, len(b.outputs))
 	method := b.hashMode
 	switch {
 	case b.hash != nil:
@@ -439,14 +482,9 @@ func hashAllowEmpty(m *machine, s string, algo hash.Algo) hash.Hash {
 // finish computes the paths, stores the derivation and makes the result.
 func (b *drvBuilder) finish() value {
 	m, d, o := b.m, b.d, b.m.E.Options()
-	path, text, err := b.t.hasherFor(m).Finish(d)
+	path, err := b.store()
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
-	}
-	if !o.ReadOnly && o.Paths != nil {
-		if err := o.Paths.AddDerivation(m.Context(), path, d, text); err != nil {
-			m.FailErr(ast.NoPos, err)
-		}
 	}
 	set := m.NewAttrs(1 + len(d.Outputs))
 	all := m.E.Contexts.Of(eval.ContextElem{Kind: eval.ContextAll, Path: path})
@@ -454,7 +492,25 @@ func (b *drvBuilder) finish() value {
 	for name, out := range d.Outputs {
 		set.Put(m.E.Symbols.Intern(name), m.NewValue(outputString(m, path, name, out)), ast.NoPos)
 	}
+	if !o.ReadOnly && o.Paths != nil {
+		b.d = nil // it is the store's now
+	}
 	return eval.AttrsValue(set.Build())
+}
+
+// store computes the derivation's path and, unless nothing is to be written,
+// hands the derivation over to the store.
+func (b *drvBuilder) store() (storepath.Path, error) {
+	m, d, o := b.m, b.d, b.m.E.Options()
+	h := b.t.hasherFor(m)
+	if o.ReadOnly || o.Paths == nil {
+		return h.FinishPath(d)
+	}
+	path, text, err := h.Finish(d)
+	if err != nil {
+		return path, err
+	}
+	return path, o.Paths.AddDerivation(m.Context(), path, d, text)
 }
 
 // outputString is the path of an output, or what stands for it until it is

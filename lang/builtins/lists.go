@@ -96,11 +96,19 @@ func elem(m *machine, pos ast.Pos, args []*value) value {
 	return eval.Bool(false)
 }
 
+// fanOutForce has helpers evaluate elements.
+func fanOutForce(m *machine, list []*value, pos ast.Pos) *eval.Fan {
+	if !m.WantsFan(len(list)) {
+		return nil
+	}
+	return m.FanOut(list, func(h *machine, i int) { h.Force(list[i], pos) })
+}
+
 func concatLists(m *machine, pos ast.Pos, args []*value) value {
 	lists := m.ForceList(args[0], pos, "while evaluating the first argument passed to builtins.concatLists")
 	var only *value
 	n, nonEmpty := 0, 0
-	fan := m.FanOut(lists, func(h *machine, i int) { h.Force(lists[i], pos) })
+	fan := fanOutForce(m, lists, pos)
 	if fan != nil {
 		defer fan.End()
 	}

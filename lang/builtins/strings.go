@@ -56,13 +56,21 @@ func stringLength(m *machine, pos ast.Pos, args []*value) value {
 	return eval.Int(int64(len(s)))
 }
 
+// fanOutStrings has helpers make strings of elements.
+func fanOutStrings(m *machine, list []*value, pos ast.Pos) *eval.Fan {
+	if !m.WantsFan(len(list)) {
+		return nil
+	}
+	return m.FanOut(list, func(h *machine, i int) { h.CoerceToString(list[i], pos, "", coerceStrict) })
+}
+
 func concatStringsSep(m *machine, pos ast.Pos, args []*value) value {
 	sep, ctx := m.ForceString(args[0], pos, "while evaluating the first argument (the separator string) passed to builtins.concatStringsSep")
 	list := m.ForceList(args[1], pos, "while evaluating the second argument (the list of strings to concat) passed to builtins.concatStringsSep")
 	const context = "while evaluating one element of the list of strings to concat passed to builtins.concatStringsSep"
 	var few [16]string
 	parts := few[:0]
-	fan := m.FanOut(list, func(h *machine, i int) { h.CoerceToString(list[i], pos, "", coerceStrict) })
+	fan := fanOutStrings(m, list, pos)
 	if fan != nil {
 		defer fan.End()
 	}

@@ -20,10 +20,11 @@ const nixVersion = "2.34.8"
 
 // table is what the builtins of one Evaluator share.
 type table struct {
-	regexes regexCache
-	once    sync.Once
-	hasher  *derivation.Hasher
-	syms    derivationSymbols
+	regexes  regexCache
+	once     sync.Once
+	hasher   *derivation.Hasher
+	syms     derivationSymbols
+	builders sync.Pool // of *drvBuilder
 }
 
 // derivationSymbols are the attributes with a meaning to derivationStrict.

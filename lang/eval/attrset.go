@@ -176,31 +176,6 @@ func (a *Attrs) Sorted(m *Machine) iter.Seq[Attr] {
 	}
 }
 
-// InOrder are the attributes by name, for [Machine.FanOut]; nil if there are no
-// helpers to be had.
-func (a *Attrs) InOrder(m *Machine) []Attr {
-	if !m.wantsFan(a.Len()) {
-		return nil
-	}
-	return slices.AppendSeq(make([]Attr, 0, a.Len()), a.Sorted(m))
-}
-
-// inOrder are the values of a flat set in an order, for helpers; nil if there
-// are none to be had.
-func (a *Attrs) inOrder(m *Machine, order []uint32) []*Value {
-	if !m.wantsFan(len(a.shape.names)) {
-		return nil
-	}
-	if order == nil {
-		return a.values()
-	}
-	out := make([]*Value, len(order))
-	for i, k := range order {
-		out[i] = a.val(int(k))
-	}
-	return out
-}
-
 // order is the order in which attributes are visited where it can be observed,
 // by what fails first: that of symbols, as in the reference, save for those
 // that came in no certain order; these follow by name. nil stands for the

@@ -321,9 +321,7 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 		b := m.takeBuf()
 		var ctxs ContextSet
 		l := v.List()
-		fan := m.FanOut(l, func(h *Machine, i int) {
-			h.coerceValue(l[i], pos, "", opts)
-		})
+		fan := m.fanOutCoerce(l, pos, opts)
 		if fan != nil {
 			defer fan.End()
 		}
@@ -343,6 +341,14 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 	}
 	m.cannotCoerce(v, pos, what)
 	return "", 0
+}
+
+// fanOutCoerce has helpers make strings of elements.
+func (m *Machine) fanOutCoerce(l []*Value, pos ast.Pos, opts CoerceOpts) *Fan {
+	if !m.WantsFan(len(l)) {
+		return nil
+	}
+	return m.FanOut(l, func(h *Machine, i int) { h.coerceValue(l[i], pos, "", opts) })
 }
 
 // CoerceToPath makes an absolute path of v; a string's context is returned.

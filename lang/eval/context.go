@@ -174,14 +174,19 @@ func (c *Contexts) Elems(ctx Context) []ContextElem {
 	if ctx == 0 {
 		return nil
 	}
+	return c.AppendElems(nil, ctx)
+}
+
+// AppendElems appends [Contexts.Elems] to dst.
+func (c *Contexts) AppendElems(dst []ContextElem, ctx Context) []ContextElem {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	ids := c.lists[ctx]
-	out := make([]ContextElem, len(ids))
-	for i, id := range ids {
-		out[i] = c.byID[id]
+	dst = slices.Grow(dst, len(ids))
+	for _, id := range ids {
+		dst = append(dst, c.byID[id])
 	}
-	return out
+	return dst
 }
 
 // Bytes is the memory that contexts hold, about.

@@ -11,13 +11,24 @@ import (
 
 // ForceDeep evaluates a value and all that it contains.
 func (m *Machine) ForceDeep(v *Value) {
-	d := deep{m: m, seen: map[*Value]bool{}}
+	d := deep{m: m, seen: m.seen}
+	m.seen = nil
+	if d.seen == nil {
+		d.seen = map[*Value]struct{}{}
+	}
 	d.force(v)
+	if len(d.seen) <= maxSeen {
+		clear(d.seen)
+		m.seen = d.seen
+	}
 }
+
+// maxSeen bounds the memory for lists and sets seen that a machine keeps.
+const maxSeen = 1 << 10
 
 type deep struct {
 	m    *Machine
-	seen map[*Value]bool
+	seen map[*Value]struct{} // lists and sets
 }
 
 func (d *deep) force(v *Value) {
@@ -25,17 +36,17 @@ func (d *deep) force(v *Value) {
 	if m.calls > m.E.opts.MaxCallDepth {
 		m.overflow(m.appPos(v))
 	}
-	if d.seen[v] {
+	if _, ok := d.seen[v]; ok {
 		return
 	}
 	m.EnterCall(ast.NoPos)
-	d.seen[v] = true
 	m.ForceOwn(v)
 	switch v.Kind() {
 	case KindAttrs:
+		d.seen[v] = struct{}{}
 		a := v.Attrs().flat()
 		order := m.order(a.shape)
-		fan := d.fanOut(a.inOrder(m, order))
+		fan := m.fanOutSet(a, order, forceDeep)
 		if fan != nil {
 			defer fan.End()
 		}
@@ -47,6 +58,7 @@ func (d *deep) force(v *Value) {
 			m.sp--
 		}
 	case KindList:
+		d.seen[v] = struct{}{}
 		fan := d.fanOut(v.List())
 		if fan != nil {
 			defer fan.End()
@@ -61,8 +73,14 @@ func (d *deep) force(v *Value) {
 	m.LeaveCall()
 }
 
+// forceDeep has a helper evaluate an attribute deeply.
+func forceDeep(h *Machine, a Attr) { h.ForceDeep(a.Value) }
+
 // fanOut has helpers evaluate elements deeply.
 func (d *deep) fanOut(values []*Value) *Fan {
+	if !d.m.WantsFan(len(values)) {
+		return nil
+	}
 	return d.m.FanOut(values, func(h *Machine, i int) { h.ForceDeep(values[i]) })
 }
 

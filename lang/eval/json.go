@@ -62,15 +62,27 @@ func (w *jsonWriter) value(v *Value, pos ast.Pos) {
 
 // fanOut has helpers write elements, to no end but their evaluation.
 func (w *jsonWriter) fanOut(values []*Value) *Fan {
-	if !w.strict {
+	if !w.strict || !w.m.WantsFan(len(values)) {
 		return nil
 	}
 	copyToStore := w.copy
-	return w.m.FanOut(values, func(h *Machine, i int) {
-		d := jsonWriter{m: h, strict: true, copy: copyToStore, b: h.takeBuf()}
-		d.value(values[i], ast.NoPos)
-		h.buf = d.b
-	})
+	return w.m.FanOut(values, func(h *Machine, i int) { h.writeNothing(values[i], copyToStore) })
+}
+
+// fanOutSet is fanOut for the attributes of a flat set.
+func (w *jsonWriter) fanOutSet(set *Attrs) *Fan {
+	if !w.strict || !w.m.WantsFan(set.Len()) {
+		return nil
+	}
+	copyToStore := w.copy
+	return w.m.FanOutSet(set, func(h *Machine, a Attr) { h.writeNothing(a.Value, copyToStore) })
+}
+
+// writeNothing evaluates a value as writing it would.
+func (m *Machine) writeNothing(v *Value, copyToStore bool) {
+	d := jsonWriter{m: m, strict: true, copy: copyToStore, b: m.takeBuf()}
+	d.value(v, ast.NoPos)
+	m.buf = d.b
 }
 
 func (w *jsonWriter) list(v *Value, pos ast.Pos) {
@@ -105,7 +117,7 @@ func (w *jsonWriter) set(v *Value, pos ast.Pos) {
 	w.b = append(w.b, '{')
 	first := true
 	set := v.Attrs().flat()
-	fan := w.fanOut(set.inOrder(m, set.shape.byName(m.E.Symbols)))
+	fan := w.fanOutSet(set)
 	if fan != nil {
 		defer fan.End()
 	}

@@ -60,7 +60,8 @@ type Machine struct {
 	joins     *joinCache
 	spare     [][]Attr // memory of AttrsBuilders that are done
 	planned   plannedShape
-	buf       []byte // memory of writers that are done
+	buf       []byte              // memory of writers that are done
+	seen      map[*Value]struct{} // memory of ForceDeep
 	parser    *parser.Parser
 	warnings  []*diag.Error // of a helper's parser
 	resolver  *resolve.Resolver

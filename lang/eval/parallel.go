@@ -64,8 +64,9 @@ type team struct {
 	done    sync.WaitGroup
 }
 
-// wantsFan tells whether a list or set of n elements is worth a fan-out now.
-func (m *Machine) wantsFan(n int) bool {
+// WantsFan tells whether a list or set of n elements is worth a fan-out now. It
+// is asked first where making the function for FanOut would cost something.
+func (m *Machine) WantsFan(n int) bool {
 	if n < 2 || m.E.opts.Cores < 2 || m.fuel > 0 {
 		return false
 	}
@@ -78,7 +79,7 @@ func (m *Machine) wantsFan(n int) bool {
 // machine will. The caller tells how far it is with Reach, and ends with
 // End even if evaluation fails.
 func (m *Machine) FanOut(values []*Value, force func(h *Machine, i int)) *Fan {
-	if !m.wantsFan(len(values)) {
+	if !m.WantsFan(len(values)) {
 		return nil
 	}
 	idle := 0
@@ -86,6 +87,32 @@ func (m *Machine) FanOut(values []*Value, force func(h *Machine, i int)) *Fan {
 		if !v.Forced() {
 			if idle++; idle == 2 {
 				return m.startFan(len(values), force)
+			}
+		}
+	}
+	return nil
+}
+
+// FanOutSet is FanOut for the attributes of a set in the order of [Attrs.Sorted].
+func (m *Machine) FanOutSet(a *Attrs, force func(h *Machine, a Attr)) *Fan {
+	if !m.WantsFan(a.Len()) {
+		return nil
+	}
+	a = a.flat()
+	return m.fanOutSet(a, a.shape.byName(m.E.Symbols), force)
+}
+
+// fanOutSet is FanOut for the attributes of a flat set in an order.
+func (m *Machine) fanOutSet(a *Attrs, order []uint32, force func(h *Machine, a Attr)) *Fan {
+	n := len(a.shape.names)
+	if !m.WantsFan(n) {
+		return nil
+	}
+	idle := 0
+	for i := range n {
+		if !a.val(i).Forced() {
+			if idle++; idle == 2 {
+				return m.startFan(n, func(h *Machine, k int) { force(h, a.Index(nth(order, k))) })
 			}
 		}
 	}

@@ -234,6 +234,11 @@ func Compress(h Hash, n int) []byte {
 // Base16 is the digest in hexadecimal, lower case.
 func (h Hash) Base16() string { return hex.EncodeToString(h.digest[:h.algo.Size()]) }
 
+// AppendBase16 appends [Hash.Base16] to dst.
+func (h Hash) AppendBase16(dst []byte) []byte {
+	return hex.AppendEncode(dst, h.digest[:h.algo.Size()])
+}
+
 // Nix32 is the digest in the base 32 of store paths.
 func (h Hash) Nix32() string { return EncodeNix32(h.digest[:h.algo.Size()]) }
 

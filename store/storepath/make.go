@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/seed192a40f6/glang/store/hash"
 )
@@ -144,7 +145,7 @@ func (s Scheme) make(kind []byte, h hash.Hash, name string) (Path, error) {
 	buf := append(kind, ':')
 	buf = append(buf, h.Algo().String()...)
 	buf = append(buf, ':')
-	buf = append(buf, h.Base16()...)
+	buf = h.AppendBase16(buf)
 	buf = append(buf, ':')
 	buf = append(buf, s.Dir...)
 	buf = append(buf, ':')
@@ -178,9 +179,15 @@ func (s Scheme) TextPath(name string, contents hash.Hash, refs []Path) (Path, er
 	if contents.Algo() != s.Hash {
 		return Path{}, fmt.Errorf("text-hashed object '%s' needs a %s hash, not %s", name, s.Hash, contents.Algo())
 	}
-	kind := append(make([]byte, 0, 256+len(refs)*96), "text"...)
-	return s.make(s.appendRefs(kind, refs, false), contents, name)
+	buf := fingerprints.Get().(*[]byte)
+	defer fingerprints.Put(buf)
+	*buf = s.appendRefs(append((*buf)[:0], "text"...), refs, false)
+	*buf = slices.Grow(*buf, 128+len(s.Dir)+len(name)) // for make
+	return s.make(*buf, contents, name)
 }
+
+// fingerprints is memory for those of texts, which may have many references.
+var fingerprints = sync.Pool{New: func() any { return new([]byte) }}
 
 // SourcePath is the path of a tree whose archive has the hash narHash (with
 // the hash of the scheme) and which refers to refs, and to itself if self.

@@ -155,8 +155,8 @@ func FromHash(digest []byte, name string) (Path, error) {
 	if len(digest) != hashBytes {
 		return Path{}, invalidf("hash of a store path has %d bytes, not %d", len(digest), hashBytes)
 	}
-	buf := make([]byte, 0, HashLen+1+len(name))
-	buf = hash.AppendNix32(buf, digest)
+	var room [HashLen + 1 + MaxNameLen]byte
+	buf := hash.AppendNix32(room[:0], digest)
 	buf = append(buf, '-')
 	buf = append(buf, name...)
 	base := string(buf)
