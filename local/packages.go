@@ -397,8 +397,8 @@ func (p *Package) plain(v *eval.Value) bool {
 		if _, ok := v.Attrs().Get(m.E.Sym.OutPath); ok {
 			return false
 		}
-		for _, elem := range v.Attrs().All() {
-			if !p.plain(elem) {
+		for a := range v.Attrs().Ordered(m) {
+			if !p.plain(a.Value) {
 				return false
 			}
 		}

@@ -330,7 +330,7 @@ func (q *envQuery) xmlMeta(p *local.Package, name string) {
 	case eval.KindAttrs:
 		attrs["type"] = "strings"
 		q.out.begin("meta", attrs)
-		for a := range v.Attrs().Sorted(q.x.Machine) {
+		for a := range v.Attrs().Ordered(q.x.Machine) {
 			if a.Value.Kind() == eval.KindString {
 				q.out.empty("string", map[string]string{"type": q.x.E.Symbols.Name(a.Name), "value": a.Value.Str()})
 			}

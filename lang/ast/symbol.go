@@ -15,11 +15,17 @@ const NoSymbol Symbol = 0
 // Symbols interns names. Reading a name and finding one that is known is
 // lock-free; entering one takes a lock for one of several shards. A name is copied when it is entered, so that it
 // does not keep its source text alive, and is never freed.
+//
+// Symbols have an order that is not that of their numbers: a name has its place
+// from when evaluation first met it, which is the order that the reference numbers
+// names in. A parser that runs ahead of evaluation enters names, but evaluation
+// may meet them in another order, or never.
 type Symbols struct {
 	shards [shardCount]symbolShard
 	chunks [1 << 15]atomic.Pointer[symbolChunk]
 	next   atomic.Uint32
 	bytes  atomic.Int64
+	met    atomic.Uint32 // how many have a place
 }
 
 const (
@@ -27,7 +33,10 @@ const (
 	chunkBits  = 13
 )
 
-type symbolChunk [1 << chunkBits]string
+type symbolChunk [1 << chunkBits]struct {
+	name  string
+	place atomic.Uint32
+}
 
 type symbolShard struct {
 	table atomic.Pointer[symbolTable] // replaced when it grows
@@ -52,8 +61,29 @@ func HashName(name string) uint32 {
 	return h
 }
 
-// Intern returns the symbol of a name, entering it if it is new.
-func (s *Symbols) Intern(name string) Symbol { return s.InternHashed(name, HashName(name)) }
+// Intern returns the symbol of a name, entering it if it is new, and meets it.
+func (s *Symbols) Intern(name string) Symbol {
+	sym := s.Enter(name, HashName(name))
+	s.Meet(sym)
+	return sym
+}
+
+// Meet gives a symbol the next place in the order if it has none.
+func (s *Symbols) Meet(sym Symbol) {
+	if place := s.place(sym); place.Load() == 0 {
+		place.CompareAndSwap(0, s.met.Add(1))
+	}
+}
+
+// Place is a symbol's place in the order, from 1, or 0 if it has none yet.
+func (s *Symbols) Place(sym Symbol) uint32 { return s.place(sym).Load() }
+
+// Met is the last place that was given.
+func (s *Symbols) Met() uint32 { return s.met.Load() }
+
+func (s *Symbols) place(sym Symbol) *atomic.Uint32 {
+	return &s.chunks[sym>>chunkBits].Load()[sym&(1<<chunkBits-1)].place
+}
 
 // Lookup returns the symbol of a name if it has been interned.
 func (s *Symbols) Lookup(name string) (Symbol, bool) {
@@ -61,8 +91,8 @@ func (s *Symbols) Lookup(name string) (Symbol, bool) {
 	return s.shards[h%shardCount].find(s, name, h)
 }
 
-// InternHashed is Intern with the name's hash at hand.
-func (s *Symbols) InternHashed(name string, h uint32) Symbol {
+// Enter is Intern without meeting the name, and with its hash at hand.
+func (s *Symbols) Enter(name string, h uint32) Symbol {
 	sh := &s.shards[h%shardCount]
 	if sym, ok := sh.find(s, name, h); ok {
 		return sym
@@ -77,7 +107,7 @@ func (s *Symbols) InternHashed(name string, h uint32) Symbol {
 	for chunk.Load() == nil {
 		chunk.CompareAndSwap(nil, new(symbolChunk))
 	}
-	chunk.Load()[sym&(1<<chunkBits-1)] = string([]byte(name))
+	chunk.Load()[sym&(1<<chunkBits-1)].name = string([]byte(name))
 	s.bytes.Add(int64(len(name)) + 40)
 	sh.insert(h, sym)
 	return sym
@@ -88,7 +118,7 @@ func (s *Symbols) Name(sym Symbol) string {
 	if sym == NoSymbol {
 		return ""
 	}
-	return s.chunks[sym>>chunkBits].Load()[sym&(1<<chunkBits-1)]
+	return s.chunks[sym>>chunkBits].Load()[sym&(1<<chunkBits-1)].name
 }
 
 // Len is the number of symbols interned so far; symbols are 1 to Len.

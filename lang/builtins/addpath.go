@@ -61,8 +61,7 @@ func filterSource(m *machine, pos ast.Pos, args []*value) value {
 func pathBuiltin(m *machine, pos ast.Pos, args []*value) value {
 	set := m.ForceAttrs(args[0], pos, "while evaluating the argument passed to 'builtins.path'")
 	r := pathRequest{method: storepath.NAR}
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(m) {
 		switch name := m.E.Symbols.Name(a.Name); name {
 		case "path":
 			r.path, r.ctx = m.CoerceToPath(a.Value, a.Pos, "while evaluating the 'path' attribute passed to 'builtins.path'")

@@ -106,8 +106,7 @@ func appendContext(m *machine, pos ast.Pos, args []*value) value {
 	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.appendContext")
 	o := m.E.Options()
 	elems := m.E.Contexts.Elems(ctx)
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(m) {
 		name := m.E.Symbols.Name(a.Name)
 		if !o.Scheme.IsStorePath(name) {
 			m.Fail(diag.Eval, a.Pos, "context key '%s' is not a store path", ast.ShowIdentifier(name))

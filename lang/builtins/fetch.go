@@ -139,8 +139,7 @@ func fetchFail(m *machine, pos ast.Pos, err error) {
 func (r *fetchRequest) fromSet(m *machine, pos ast.Pos, set *eval.Attrs, who string) {
 	r.isSet = true
 	found := false
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(m) {
 		switch name := m.E.Symbols.Name(a.Name); name {
 		case "url":
 			r.url = m.ForceStringNoCtx(a.Value, a.Pos, "while evaluating the url we should fetch")
@@ -320,8 +319,7 @@ func (t *table) fetchMercurial(m *machine, pos ast.Pos, args []*value) value {
 	u := ""
 	if args[0].Kind() == eval.KindAttrs {
 		set := args[0].Attrs()
-		for i := range set.Len() {
-			a := set.Index(i)
+		for a := range set.Ordered(m) {
 			switch name := m.E.Symbols.Name(a.Name); name {
 			case "url":
 				u, _ = m.CoerceToString(a.Value, a.Pos, "while evaluating the `url` attribute passed to builtins.fetchMercurial", coerceLoose)
@@ -393,8 +391,7 @@ func treeAttrs(m *machine, pos ast.Pos, set *eval.Attrs, attrs flakeref.Attrs, w
 	} else if !git {
 		m.Fail(diag.Eval, pos, "argument 'type' is missing in call to '%s'", who)
 	}
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(m) {
 		if a.Name == typeSym {
 			continue
 		}
@@ -498,8 +495,7 @@ func parseFlakeRef(m *machine, pos ast.Pos, args []*value) value {
 func flakeRefToString(m *machine, pos ast.Pos, args []*value) value {
 	set := m.ForceAttrs(args[0], ast.NoPos, "while evaluating the argument passed to builtins.flakeRefToString")
 	attrs := flakeref.Attrs{}
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(m) {
 		name := m.E.Symbols.Name(a.Name)
 		m.Force(a.Value, a.Pos)
 		switch a.Value.Kind() {

@@ -49,8 +49,7 @@ func fetchClosure(m *machine, pos ast.Pos, args []*value) value {
 }
 
 func readClosureArgs(m *machine, pos ast.Pos, set *eval.Attrs) (a closureArgs) {
-	for i := range set.Len() {
-		attr := set.Index(i)
+	for attr := range set.Ordered(m) {
 		name := m.E.Symbols.Name(attr.Name)
 		hint := eval.Messagef("while evaluating the attribute '%s' passed to builtins.fetchClosure", name)
 		switch name {

@@ -17,8 +17,7 @@ func (l *flakeLocker) readInputs(dir string, at []string) map[string]flakeInput 
 	file := path.Join(dir, "flake.nix")
 	flake := m.ImportPath(file)
 	set := m.ForceAttrs(m.NewValue(flake), ast.NoPos, "")
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(m) {
 		switch name := m.E.Symbols.Name(a.Name); name {
 		case "description", "inputs", "outputs", "nixConfig":
 		default:
@@ -58,8 +57,7 @@ func (l *flakeLocker) parseInputs(v *value, pos ast.Pos, at []string) map[string
 	l.expect(v, eval.KindAttrs, "a set", pos)
 	inputs := map[string]flakeInput{}
 	set := v.Attrs()
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(l.m) {
 		if name := l.m.E.Symbols.Name(a.Name); name != "self" {
 			inputs[name] = l.parseInput(a.Value, a.Pos, at)
 		}
@@ -73,8 +71,7 @@ func (l *flakeLocker) parseInput(v *value, pos ast.Pos, at []string) flakeInput 
 	in := flakeInput{isFlake: true}
 	attrs := flakeref.Attrs{}
 	set := v.Attrs()
-	for i := range set.Len() {
-		a := set.Index(i)
+	for a := range set.Ordered(m) {
 		m.TraceSymbol(a.Pos, "while evaluating flake attribute '%s'", a.Name)
 		l.inputAttr(&in, attrs, a, at)
 		m.Pop()

@@ -3,7 +3,6 @@ package eval
 import (
 	"path"
 	"sync"
-	"sync/atomic"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -19,16 +18,13 @@ import (
 // its errors and warnings appear only when it is imported.
 //
 // Names are then entered into the table of symbols in an order that varies
-// from run to run. Where the order of symbols could be observed, attributes
-// are visited by name instead; see Machine.order.
+// from run to run; but they are met in order, when the evaluation takes the
+// file. A file with an error it parses itself, since which one of several
+// errors comes first depends on that order.
 
 // parseAhead is what is to be parsed, last first: what was found last will
 // be needed first, and the evaluation comes the other way in a long list.
 type parseAhead struct {
-	// certain is the last symbol that was entered before the first task was
-	// queued or the first helper began; those after it come in an order that
-	// may vary. 0: neither yet.
-	certain atomic.Uint32
 	mu      sync.Mutex
 	asked   map[string]bool // paths that were queued before
 	files   map[string]*aheadFile
@@ -47,8 +43,8 @@ type aheadTask struct {
 // aheadFile is a file that a worker or an evaluation has begun to parse.
 type aheadFile struct {
 	done     chan struct{} // nil if an evaluation parses it
-	node     ast.Node
-	err      error
+	node     ast.Node      // nil if there is an error in it
+	unmet    []ast.Symbol
 	size     int
 	paths    int // path literals in it
 	warnings []*diag.Error
@@ -74,7 +70,6 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 	if a.files == nil {
 		a.asked, a.files = map[string]bool{}, map[string]*aheadFile{}
 	}
-	e.orderUncertain()
 	if t.node == nil {
 		if a.asked[t.path] {
 			return
@@ -85,13 +80,6 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 	if a.workers < e.opts.Cores-1 {
 		a.workers++
 		go e.aheadWorker()
-	}
-}
-
-// orderUncertain is called before symbols are entered by more than one goroutine.
-func (e *Evaluator) orderUncertain() {
-	if e.parsing.certain.Load() == 0 {
-		e.parsing.certain.CompareAndSwap(0, uint32(e.Symbols.Len()))
 	}
 }
 
@@ -168,16 +156,22 @@ func (w *aheadWork) parse(t aheadTask) {
 	defer close(f.done)
 	if w.parser == nil {
 		o := e.parserOptions()
+		o.Ahead = true
 		o.Warn = func(d *diag.Error) { w.warnings = append(w.warnings, d) }
 		w.parser = parser.New(e.Symbols, e.Sources, o)
 		w.resolver = resolve.New(e.Symbols)
 	}
 	w.warnings = nil
 	f.size = len(text)
-	f.node, f.err = w.parser.Parse(src, text, parser.BasePaths{Dir: path.Dir(file), Home: e.opts.Home})
-	if f.err == nil {
-		f.err = w.resolver.Resolve(f.node, resolve.Scope{Globals: e.globals})
+	node, err := w.parser.Parse(src, text, parser.BasePaths{Dir: path.Dir(file), Home: e.opts.Home})
+	if err == nil {
+		err = w.resolver.Resolve(node, resolve.Scope{Globals: e.globals})
 	}
+	if err != nil {
+		return
+	}
+	f.node = node
+	f.unmet = w.parser.Unmet()
 	f.warnings = w.warnings
 	f.paths = w.parser.Paths()
 }
@@ -304,7 +298,7 @@ func (w *aheadWork) path(p string, module, applied bool) {
 }
 
 // parsedAhead is the tree of a file if a worker has parsed it or is at it.
-// Otherwise the caller parses it.
+// Otherwise, or if it has an error, the caller parses it.
 func (m *Machine) parsedAhead(file string) (f aheadFile, ok bool) {
 	a := &m.E.parsing
 	if m.E.opts.Cores < 2 {
@@ -330,5 +324,5 @@ func (m *Machine) parsedAhead(file string) (f aheadFile, ok bool) {
 	defer a.mu.Unlock()
 	f = *w
 	w.node = nil // taken: a tree is evaluated once
-	return f, f.node != nil || f.err != nil
+	return f, f.node != nil
 }

@@ -177,35 +177,53 @@ func (a *Attrs) Sorted(m *Machine) iter.Seq[Attr] {
 }
 
 // order is the order in which attributes are visited where it can be observed,
-// by what fails first: that of symbols, as in the reference, save for those
-// that came in no certain order; these follow by name. nil stands for the
-// order of symbols.
+// by what fails first: that in which their names were met, as in the reference,
+// save for names met while helpers were at work; these follow by name. nil
+// stands for the order of symbols.
 func (m *Machine) order(s *shape) []uint32 {
-	certain := ast.Symbol(m.E.parsing.certain.Load())
-	known := len(s.names)
-	if certain == 0 || known == 0 || s.names[known-1] <= certain {
-		return nil
-	}
-	for known > 0 && s.names[known-1] > certain {
-		known--
-	}
-	if known == len(s.names)-1 {
-		return nil
-	}
 	if v := s.visit.Load(); v != nil {
 		return *v
 	}
-	out := make([]uint32, 0, len(s.names))
-	for i := range known {
-		out = append(out, uint32(i))
-	}
-	for _, i := range s.byName(m.E.Symbols) {
-		if int(i) >= known {
-			out = append(out, i)
+	var out []uint32
+	if !m.ordered(s.names) {
+		out = make([]uint32, len(s.names))
+		for i := range out {
+			out[i] = uint32(i)
 		}
+		slices.SortFunc(out, func(a, b uint32) int { return m.compare(s.names[a], s.names[b]) })
 	}
 	s.visit.Store(&out)
 	return out
+}
+
+// ordered tells whether names come in the order of Machine.order.
+func (m *Machine) ordered(names []ast.Symbol) bool {
+	return slices.IsSortedFunc(names, m.compare)
+}
+
+// compare says which of two names comes first in the order of Machine.order.
+func (m *Machine) compare(a, b ast.Symbol) int {
+	symbols, certain := m.E.Symbols, m.E.certain.Load()
+	p, q := symbols.Place(a), symbols.Place(b)
+	if certain != 0 && p > certain && q > certain {
+		return cmp.Compare(symbols.Name(a), symbols.Name(b))
+	}
+	return cmp.Compare(p, q)
+}
+
+// Ordered yields the attributes in the order in which the reference keeps them:
+// by when their names were first met.
+func (a *Attrs) Ordered(m *Machine) iter.Seq[Attr] {
+	a = a.flat()
+	order := m.order(a.shape)
+	return func(yield func(Attr) bool) {
+		for k := range a.shape.names {
+			i := nth(order, k)
+			if !yield(Attr{a.shape.names[i], a.shape.posAt(i), a.val(i)}) {
+				return
+			}
+		}
+	}
 }
 
 // nth is the i-th of an order.

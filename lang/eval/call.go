@@ -133,7 +133,7 @@ func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) (f
 		} else if fm.def != nil {
 			*f.slot(i) = fm.def.delay(m, f)
 		} else {
-			m.missingArgument(l, a, fm.name, pos)
+			m.missingArgument(l, a, pos)
 		}
 		i++
 	}
@@ -151,20 +151,25 @@ func (m *Machine) functionName(l *lambda) string {
 	return "anonymous lambda"
 }
 
-// missingArgument throws the error of a call that lacks an argument; first is
-// the first one by symbol.
-func (m *Machine) missingArgument(l *lambda, a *Attrs, first ast.Symbol, pos ast.Pos) {
-	name := m.E.Symbols.Name(first)
-	if certain := ast.Symbol(m.E.parsing.certain.Load()); certain != 0 && first > certain {
-		for i := range l.formals {
-			n := m.E.Symbols.Name(l.formals[i].name)
-			if _, ok := a.Get(l.formals[i].name); !ok && l.formals[i].def == nil && n < name {
-				name = n
-			}
-		}
-	}
+// missingArgument throws the error of a call that lacks an argument: the first
+// one, if there are several.
+func (m *Machine) missingArgument(l *lambda, a *Attrs, pos ast.Pos) {
+	name := m.E.Symbols.Name(m.missingFormal(l, a).name)
 	m.Errorf(diag.Type, l.pos, "function '%s' called without required argument '%s'",
 		m.functionName(l), ast.ShowIdentifier(name)).WithTrace(pos, "from call site").Throw()
+}
+
+// missingFormal is the first formal of a function that has neither a default nor an
+// argument in a set; nil if there is none.
+func (m *Machine) missingFormal(l *lambda, a *Attrs) *formal {
+	var first *formal
+	for i := range l.formals {
+		fm := &l.formals[i]
+		if _, ok := a.Get(fm.name); !ok && fm.def == nil && (first == nil || m.compare(fm.name, first.name) < 0) {
+			first = fm
+		}
+	}
+	return first
 }
 
 func (m *Machine) unexpectedArgument(l *lambda, a *Attrs, pos ast.Pos) {
@@ -410,16 +415,17 @@ func (m *Machine) AutoCall(fn *Value, args *Attrs) *Value {
 	}
 	set := args
 	if !l.open {
-		b := m.NewAttrs(len(l.formals))
-		for _, fm := range l.formals {
-			if v, at, ok := args.Find(fm.name); ok {
-				b.Put(fm.name, v, at)
-			} else if fm.def == nil {
-				m.Fail(diag.MissingArgument, fm.pos, `cannot evaluate a function that has an argument without a value ('%s')
+		if fm := m.missingFormal(l, args); fm != nil {
+			m.Fail(diag.MissingArgument, fm.pos, `cannot evaluate a function that has an argument without a value ('%s')
 Nix attempted to evaluate a function as a top level expression; in
 this case it must have its arguments supplied either by default
 values, or passed explicitly with '--arg' or '--argstr'. See
 https://nix.dev/manual/nix/stable/language/syntax.html#functions.`, m.E.Symbols.Name(fm.name))
+		}
+		b := m.NewAttrs(len(l.formals))
+		for _, fm := range l.formals {
+			if v, at, ok := args.Find(fm.name); ok {
+				b.Put(fm.name, v, at)
 			}
 		}
 		set = b.Build()

@@ -64,9 +64,13 @@ type Evaluator struct {
 	debugScopes map[ast.Node]*debugScope // if there is a debugger
 	debugOver   atomic.Bool              // it has had enough
 
-	files      fileCache
-	plainDirs  stringSet // folders that are no symbolic links
-	parsing    parseAhead
+	files     fileCache
+	plainDirs stringSet // folders that are no symbolic links
+	parsing   parseAhead
+	// certain is how many names had been met when the first helper began; those
+	// after them are met in an order that may vary. 0: none has yet.
+	certain    atomic.Uint32
+	alone      int // see parallel.go; tests lower it
 	searchMu   sync.Mutex
 	searched   map[string]string // search path entry → folder, or "" if there is none
 	libraries  []string          // the folders that were found so, and
@@ -118,7 +122,7 @@ func New(opts Options) (*Evaluator, error) {
 		globals: map[ast.Symbol]*ast.Builtin{}, internal: map[string]*Value{},
 		waiting: map[uint32]*Value{}, live: map[*Machine]struct{}{},
 		searched: map[string]string{}, copied: map[string]storepath.Path{},
-		allowed: slices.Clone(opts.AllowedPaths),
+		allowed: slices.Clone(opts.AllowedPaths), alone: alone,
 	}
 	e.waitCond = sync.NewCond(&e.waitMu)
 	e.files.init()

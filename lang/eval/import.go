@@ -123,16 +123,16 @@ func (m *Machine) ParseFile(file string, locals ...map[ast.Symbol]uint32) ast.No
 // takeAhead takes over a file that was parsed ahead.
 func (m *Machine) takeAhead(f aheadFile) ast.Node {
 	m.Charge(int64(f.size))
-	if f.err == nil && f.paths > 0 {
+	for _, name := range f.unmet {
+		m.E.Symbols.Meet(name)
+	}
+	if f.paths > 0 {
 		m.E.aheadOf(aheadTask{node: f.node})
 	}
 	for _, w := range f.warnings {
 		if m.E.opts.Warn != nil {
 			m.E.opts.Warn(w)
 		}
-	}
-	if f.err != nil {
-		m.FailErr(ast.NoPos, f.err)
 	}
 	m.E.keepTree(f.node)
 	return f.node

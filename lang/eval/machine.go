@@ -42,6 +42,7 @@ type Machine struct {
 	depth int // nested evaluation of any kind
 
 	ticks   int // steps between two looks at ctx, fuel and the profiler
+	looks   int // how often that was
 	tick    int // steps left until the next look at ctx and fuel
 	fuel    int64
 	charged int64 // bytes not yet told to the Evaluator
@@ -121,6 +122,7 @@ func (m *Machine) step() {
 }
 
 func (m *Machine) checkpoint() {
+	m.looks++
 	if m.fuel > 0 {
 		spent := int64(m.ticks)
 		if m.fuel < spent {

@@ -3,7 +3,8 @@ package eval
 // symbolOrder are the names that the reference knows before it reads any text,
 // in its order. Attributes are kept, and forced by deepSeq and the like, in the
 // order of their symbols; so which of two failing attributes an error is about
-// depends on which of their names was known first. Symbols that were interned
+// depends on which of their names was known first (see Machine.order). The last line is that
+// of its wrapper for derivations. Symbols that were interned
 // before (the host's) make no difference as long as they are none of these.
 const symbolOrder = `outPath drvPath type meta name value system __overrides outputs outputName __ignoreNulls file line
 column __functor __toString right wrong __structuredAttrs __json allowedReferences allowedRequisites disallowedReferences
@@ -28,4 +29,5 @@ concatStringsSep __replaceStrings replaceStrings __parseDrvName parseDrvName __c
 __splitVersion splitVersion __unsafeDiscardStringContext unsafeDiscardStringContext __hasContext hasContext
 __unsafeDiscardOutputDependency unsafeDiscardOutputDependency __addDrvOutputDependencies addDrvOutputDependencies
 __getContext getContext __appendContext appendContext fetchMercurial __fetchurl fetchurl fetchTarball fetchGit fromTOML
-__getFlake getFlake __parseFlakeRef parseFlakeRef __flakeRefToString flakeRefToString derivation`
+__getFlake getFlake __parseFlakeRef parseFlakeRef __flakeRefToString flakeRefToString derivation
+strict drvAttrs commonAttrs outputsList all x outputToAttrListElement`

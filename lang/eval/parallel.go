@@ -35,6 +35,12 @@ import (
 // even if no core is free at the moment.
 const fanWide = 24
 
+// alone is how many steps a machine takes before it has helpers, some
+// milliseconds. Names that are first met while there are helpers have no order
+// that would be the same in each run (see Machine.order); small programs, whose
+// errors may depend on that order, end before.
+const alone = 64 * tickSteps
+
 // maxHelpers bounds the helpers of a machine, those included that wait.
 const maxHelpers = 4
 
@@ -71,7 +77,10 @@ func (m *Machine) WantsFan(n int) bool {
 		return false
 	}
 	t := m.team
-	return t == nil || n >= fanWide || int(t.busy.Load()) < t.cores
+	if t == nil {
+		return m.looks*m.ticks >= m.E.alone
+	}
+	return n >= fanWide || int(t.busy.Load()) < t.cores
 }
 
 // FanOut begins to evaluate values with helpers. All of them must be going to be
@@ -120,7 +129,7 @@ func (m *Machine) fanOutSet(a *Attrs, order []uint32, force func(h *Machine, a A
 }
 
 func (m *Machine) startFan(n int, force func(h *Machine, i int)) *Fan {
-	m.E.orderUncertain()
+	m.E.certain.CompareAndSwap(0, m.E.Symbols.Met())
 	if m.team == nil {
 		m.team = &team{cores: m.E.opts.Cores}
 		m.team.busy.Store(1)

@@ -49,6 +49,7 @@ func TestHelpers(t *testing.T) {
 				o.Cores, o.MaxCallDepth = cores, 1000
 				o.Trace = func(s string) { traces = append(traces, s) }
 			})
+			e.HelpAtOnce()
 			m := e.Machine(context.Background())
 			defer m.Close()
 			out, err := run(m, prelude+body)
@@ -69,6 +70,7 @@ func TestHelpers(t *testing.T) {
 // TestHelpersStop: no helper is left over when the evaluation is done.
 func TestHelpersStop(t *testing.T) {
 	e := newEvaluator(t, func(o *eval.Options) { o.Cores = 4 })
+	e.HelpAtOnce()
 	m := e.Machine(context.Background())
 	node, err := parse(m, `builtins.genList (i: if i == 3 then throw "x" else builtins.foldl' (a: b: a + b) 0 (builtins.genList (x: x) 100000)) 400`)
 	if err != nil {

@@ -361,6 +361,7 @@ func (p *Parser) parseAttrName() ast.AttrName {
 	switch t.Type {
 	case tID:
 		name.Sym = ast.Symbol(t.Pos.Line)
+		p.meet(name.Sym)
 		p.next()
 		return name
 	case tOrKw:
@@ -371,7 +372,7 @@ func (p *Parser) parseAttrName() ast.AttrName {
 		name.Quoted = true
 		p.next()
 		if text, ok := p.plainString(); ok {
-			name.Sym = p.symbols.Intern(text)
+			name.Sym = p.quoted(text)
 			p.next()
 			p.next()
 			return name
@@ -385,9 +386,16 @@ func (p *Parser) parseAttrName() ast.AttrName {
 		p.unexpected()
 	}
 	if s, ok := unparen(name.Expr).(*ast.Str); ok {
-		name.Sym, name.Expr = p.symbols.Intern(s.Value), nil
+		name.Sym, name.Expr = p.quoted(s.Value), nil
 	}
 	return name
+}
+
+// quoted is the symbol of a name that was written as a string.
+func (p *Parser) quoted(name string) ast.Symbol {
+	sym := p.symbols.Enter(name, ast.HashName(name))
+	p.meet(sym)
+	return sym
 }
 
 func (p *Parser) showSymbol(sym ast.Symbol) string { return ast.ShowIdentifier(p.symbols.Name(sym)) }

@@ -175,6 +175,9 @@ func (p *Parser) parsePattern(start int) ast.Node {
 // parseLambda parses the body of a function.
 func (p *Parser) parseLambda(start int, arg ast.Symbol, formals *ast.Formals, argLast bool) ast.Node {
 	body, _ := p.parseExpr()
+	if arg != ast.NoSymbol {
+		p.meet(arg)
+	}
 	if formals != nil {
 		p.checkFormals(formals, start, arg)
 	}
@@ -373,6 +376,7 @@ func (p *Parser) parseSimple() ast.Node {
 		if name == p.syms.curPos {
 			return &ast.CurPos{At: ast.At{Start: p.at(start)}}
 		}
+		p.meet(name)
 		return p.variable(start, name)
 	case tInt:
 		n, _ := strconv.ParseInt(t.Value, 10, 64) // the scanner has checked it

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -32,6 +33,7 @@ loop:
 			p.next()
 			formal.Default, _ = p.parseExpr()
 		}
+		p.meet(formal.Name)
 		p.formals = append(p.formals, formal)
 		if p.tok().Type != tComma {
 			break
@@ -47,8 +49,8 @@ loop:
 	return f
 }
 
-// checkFormals sorts formals by name and rejects names that occur twice. Of
-// several the reference names the one with the smallest symbol.
+// checkFormals sorts formals by symbol and rejects names that occur twice. Of
+// several the reference names the one that was met first.
 func (p *Parser) checkFormals(f *ast.Formals, start int, arg ast.Symbol) {
 	f.Sorted = make([]int, len(f.List))
 	for i := range f.Sorted {
@@ -60,12 +62,19 @@ func (p *Parser) checkFormals(f *ast.Formals, start int, arg ast.Symbol) {
 			Message: "duplicate formal function argument '" + diag.Quote(p.showSymbol(name)) + "'"})
 	}
 	hasArg := false
+	var twice []int
 	for i, k := range f.Sorted {
 		name := f.List[k].Name
 		hasArg = hasArg || name == arg
 		if i > 0 && name == f.List[f.Sorted[i-1]].Name {
-			duplicate(name, f.List[k].Pos())
+			twice = append(twice, k)
 		}
+	}
+	slices.SortStableFunc(twice, func(a, b int) int {
+		return cmp.Compare(p.symbols.Place(f.List[a].Name), p.symbols.Place(f.List[b].Name))
+	})
+	for _, k := range twice {
+		duplicate(f.List[k].Name, f.List[k].Pos())
 	}
 	if arg != ast.NoSymbol && hasArg {
 		duplicate(arg, p.at(start))

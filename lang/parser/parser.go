@@ -14,6 +14,7 @@ package parser
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -51,6 +52,9 @@ type Options struct {
 	// Keep makes the parser keep what evaluation does not need: comments,
 	// parentheses and bindings as written.
 	Keep bool
+	// Ahead is for a text that evaluation may come to later or never: the names
+	// in it are not met, [Parser.Unmet] lists them.
+	Ahead bool
 	// AllErrors makes the parser go on after an error: the first one, which is
 	// the same without, has the others in its Also; errors have notes.
 	AllErrors bool
@@ -87,6 +91,7 @@ type Parser struct {
 	bindings bool // parse the bindings of a REPL
 	failure  *diag.Error
 	soft     []*diag.Error // errors that parsing went on after
+	unmet    []ast.Symbol
 
 	syms  knownSymbols
 	alloc allocator
@@ -121,7 +126,7 @@ func New(symbols *ast.Symbols, sources *ast.Sources, opts Options) *Parser {
 	p.scanner.pipes = opts.PipeOperators
 	p.scanner.keep = opts.Keep
 	p.syms = knownSymbols{
-		body: symbols.Intern("body"), or: symbols.Intern("or"), curPos: symbols.Intern("__curPos"),
+		body: symbols.Intern("body"), or: symbols.Intern("or"), curPos: symbols.Enter("__curPos", ast.HashName("__curPos")),
 		findFile: symbols.Intern("__findFile"), nixPath: symbols.Intern("__nixPath"),
 	}
 	p.grammar = participle.MustBuild[file](
@@ -149,6 +154,23 @@ func (p *Parser) ParseBindings(src *ast.Source, text []byte, base BasePaths) (*a
 // Paths is the number of path literals in the last text.
 func (p *Parser) Paths() int { return p.literals }
 
+// Unmet are the names of the last text that have not been met, in the order in
+// which they will be once the text is evaluated; only with [Options.Ahead].
+func (p *Parser) Unmet() []ast.Symbol { return slices.Clone(p.unmet) }
+
+// meet is called for each name of a text in the reference's order: a name is
+// met where a production that has it ends, so that of a function's argument
+// after those of its body.
+func (p *Parser) meet(sym ast.Symbol) {
+	switch {
+	case p.symbols.Place(sym) != 0:
+	case !p.opts.Ahead:
+		p.symbols.Meet(sym)
+	case len(p.unmet) == 0 || p.unmet[len(p.unmet)-1] != sym:
+		p.unmet = append(p.unmet, sym)
+	}
+}
+
 // Comments are those of the last text, in order; only with [Options.Keep].
 func (p *Parser) Comments() []Comment { return p.comments }
 
@@ -160,6 +182,7 @@ func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bo
 	// The tree copies what it keeps, so the text is not held on to.
 	p.scanner.reset(view(text), src.Base)
 	p.paths, p.bindings, p.depth, p.literals, p.failure, p.soft = base, bindings, 0, 0, nil, nil
+	p.unmet = p.unmet[:0]
 	p.sets.reset()
 	defer p.forget()
 	p.window.fill(&p.scanner)

@@ -227,7 +227,7 @@ func (s *scanner) intern(name string, h uint32) ast.Symbol {
 	if c.hash == h && c.sym != ast.NoSymbol && s.symbols.Name(c.sym) == name {
 		return c.sym
 	}
-	sym := s.symbols.InternHashed(name, h)
+	sym := s.symbols.Enter(name, h)
 	*c = cachedSymbol{h, sym}
 	return sym
 }

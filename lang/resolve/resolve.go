@@ -12,6 +12,7 @@
 package resolve
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -56,6 +57,7 @@ type Resolver struct {
 	// withs know themselves.
 	withDepth uint32
 	err       *diag.Error
+	ordered   bool // go through names in the order in which they were met
 }
 
 // binding says that a symbol is slot of the frame at depth; depth 0 means unbound.
@@ -79,7 +81,19 @@ func New(symbols *ast.Symbols) *Resolver {
 }
 
 // Resolve fills the resolved fields of a tree, as the function Resolve does.
+// Of several errors the one is first that comes first if attributes are gone
+// through in the order in which their names were met.
 func (r *Resolver) Resolve(node ast.Node, scope Scope) error {
+	err := r.resolve(node, scope)
+	if err == nil {
+		return nil
+	}
+	r.ordered = true
+	defer func() { r.ordered = false }()
+	return r.resolve(node, scope)
+}
+
+func (r *Resolver) resolve(node ast.Node, scope Scope) error {
 	r.globals, r.err = scope.Globals, nil
 	r.depth, r.with, r.withDepth = 0, nil, 0
 	for i := len(scope.Locals) - 1; i >= 0; i-- {
@@ -324,7 +338,11 @@ func (r *Resolver) lambda(n *ast.Lambda) {
 		r.bind(n.Formals.List[i].Name, slot)
 		slot++
 	}
-	for _, i := range n.Formals.Sorted {
+	visit := n.Formals.Sorted
+	if r.ordered {
+		visit = r.order(len(n.Formals.List), func(i int) ast.Symbol { return n.Formals.List[i].Name })
+	}
+	for _, i := range visit {
 		if d := n.Formals.List[i].Default; d != nil {
 			r.node(d)
 		}
@@ -385,7 +403,14 @@ func (r *Resolver) attrs(set *ast.Set, mark int, frames uint32) {
 		r.node(f)
 	}
 	bound := len(r.undo) > mark
+	var order []int
+	if r.ordered {
+		order = r.order(len(set.Attrs), func(i int) ast.Symbol { return set.Attrs[i].Name })
+	}
 	for i := range set.Attrs {
+		if order != nil {
+			i = order[i]
+		}
 		a := &set.Attrs[i]
 		switch a.Kind {
 		case ast.AttrPlain:
@@ -412,6 +437,18 @@ func (r *Resolver) attrs(set *ast.Set, mark int, frames uint32) {
 		r.node(set.Dynamic[i].Name)
 		r.node(set.Dynamic[i].Value)
 	}
+}
+
+// order is the order in which n names were met.
+func (r *Resolver) order(n int, name func(i int) ast.Symbol) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		return cmp.Compare(r.symbols.Place(name(a)), r.symbols.Place(name(b)))
+	})
+	return out
 }
 
 func sortAttrs(attrs []ast.Attr) {
