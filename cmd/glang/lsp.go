@@ -24,6 +24,7 @@ editor starts it; nothing is evaluated.`,
 				if len(f.args) > 0 {
 					return usagef("unexpected argument '%s'", f.args[0])
 				}
+				collectAt(75) // it lives long: memory before speed
 				cfg := lsp.Config{Log: os.Stderr, Builtins: builtinDocs()}
 				session := &local.Session{Settings: a.settings, Dirs: a.dirs, Env: a.env} // no store is opened
 				for _, e := range session.SearchPath(include, false) {

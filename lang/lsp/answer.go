@@ -273,6 +273,8 @@ func detail(symbols *ast.Symbols, k known) string {
 		return strings.Join(append([]string{"builtin"}, k.builtin.Args...), " ")
 	case k.fn != nil:
 		return "function " + signature(symbols, k.fn)
+	case k.kind == kindDerivation:
+		return strings.TrimSpace("derivation " + k.text)
 	case k.kind == "set":
 		names := make([]string, 0, len(k.attrs))
 		for n := range k.attrs {
@@ -353,6 +355,9 @@ func (s *Server) bindingSymbols(u *unit, bs []ast.Binding, depth int) []document
 	var out []documentSymbol
 	for i := range bs {
 		b := &bs[i]
+		if s.work--; s.work < 0 { // an outline of so many names helps nobody
+			break
+		}
 		if b.Inherit {
 			continue
 		}

@@ -39,15 +39,16 @@ func (s *Server) knowArg(u *unit, d *def, steps int) known {
 		if m := s.filled(u, d, steps); m != nil {
 			return s.knowMember(m, steps)
 		}
-		if k := s.know(u, d.value, steps); k.kind != "" || d.name != "lib" {
+		if k := s.know(u, d.value, steps); k.kind != "" {
 			return k
 		}
-		// By convention this is the library, wherever it comes from.
-		f := s.file(s.findFile("nixpkgs/lib"))
-		if f == nil {
-			return known{}
+		switch d.name {
+		case "lib":
+			return s.library(steps)
+		case "pkgs":
+			return s.packageSet(steps)
 		}
-		return s.know(f, f.root, steps)
+		return known{}
 	}
 	if d.fn.Formals == nil {
 		return s.know(u, d.value, steps)
@@ -83,11 +84,11 @@ func (s *Server) filled(u *unit, d *def, steps int) *member {
 			return m
 		}
 	}
-	if at.call.name != "callPackage" {
+	if at.call.name != callsPackage {
 		return nil
 	}
 	// The set that callPackage belongs to, else the sets around the call.
-	if m := s.know(at.u, s.packages(at.u, at.call.Fn), steps).attrs[d.name]; m != nil {
+	if m := s.know(at.u, s.packages(at.u, at.call.Call), steps).attrs[d.name]; m != nil {
 		return m
 	}
 	for i := len(at.call.sets) - 1; i >= 0; i-- {
@@ -110,47 +111,118 @@ func (s *Server) filled(u *unit, d *def, steps int) *member {
 	return nil
 }
 
-// packages is the set of packages of a callPackage: set.callPackage, or one
-// that is bound to callPackageWith set.
-func (s *Server) packages(u *unit, fn ast.Node) ast.Node {
-	switch f := unparen(fn).(type) {
+// packages is the set of packages of a callPackage: set.callPackage, or that
+// of callPackageWith set, which it may be bound to.
+func (s *Server) packages(u *unit, n *ast.Call) ast.Node {
+	switch f := unparen(n.Fn).(type) {
+	case *ast.Call:
+		return f.Args[0]
 	case *ast.Select:
+		if a := n.Args[0]; len(n.Args) > 1 && !isFile(a) {
+			return a // lib.callPackageWith pkgs file
+		}
 		if len(f.Path) == 1 {
 			return f.Expr
 		}
 		return &ast.Select{At: f.At, Expr: f.Expr, Path: f.Path[:len(f.Path)-1]}
 	case *ast.Var:
+		if a := n.Args[0]; len(n.Args) > 1 && !isFile(a) {
+			return a
+		}
 		d := u.ix.uses[f]
-		if d == nil {
+		if d == nil || d.value == nil {
 			return nil
 		}
-		if c, ok := unparen(d.value).(*ast.Call); ok && len(c.Args) == 1 {
-			if name := u.ix.called(c); name == "callPackageWith" || name == "newScope" {
-				return c.Args[0]
+		switch v := unparen(d.value).(type) {
+		case *ast.Call:
+			if u.ix.makesCaller(v) {
+				return v.Args[0]
+			}
+		case *ast.Select:
+			if u.ix.makesCaller(v) && len(v.Path) == 1 {
+				return v.Expr
 			}
 		}
 	}
 	return nil
 }
 
+// isFile tells whether an expression is the file that a call takes.
+func isFile(n ast.Node) bool {
+	switch unparen(n).(type) {
+	case *ast.Path, *ast.SearchPath, *ast.PathInterp:
+		return true
+	}
+	return false
+}
+
+// callee is the function that a set, written as an argument, is given to.
+func (s *Server) callee(u *unit, set *ast.Attrs) known {
+	a, ok := u.ix.argOf[set]
+	if !ok {
+		return known{}
+	}
+	switch name := u.ix.called(a.Call); name {
+	case callsPackage, "import", "scopedImport":
+		if a.i == 0 {
+			if inner, ok := unparen(a.Fn).(*ast.Call); ok { // (callPackage file) { }
+				return s.know(u, inner, maxSteps)
+			}
+			return known{}
+		}
+		file := s.know(u, a.Args[a.i-1], maxSteps).file
+		if f := s.file(file); file != "" && f != nil {
+			return s.know(f, f.root, maxSteps)
+		}
+		return known{}
+	}
+	return s.applied(s.know(u, a.Fn, maxSteps), u, a.Args[:a.i], maxSteps)
+}
+
 // callSite finds the call that fills the arguments of a file: in the documents
-// and files at hand, then in the folders above it.
+// and files of the workspace that mention it, or where there is none in the
+// folders above it.
 func (s *Server) callSite(u *unit) *site {
-	if u.path == "" || u.siteAge == s.age {
+	if u.path == "" || u.siteOf == s.generation {
 		return u.site
 	}
-	u.site, u.siteAge = nil, s.age // also while it is searched for
+	u.site, u.siteOf = nil, s.generation // also while it is searched for
 	var paths []string
 	for _, o := range s.docs {
 		if o.path != "" {
 			paths = append(paths, o.path)
 		}
 	}
-	for p := range s.files {
-		paths = append(paths, p)
-	}
 	sort.Strings(paths)
-	for dir, i := filepath.Dir(u.path), 0; i < 8; i++ {
+	if known := s.space.referring(u.path); len(known) > 0 {
+		paths = append(paths, known...)
+	} else {
+		paths = append(paths, above(u.path)...)
+	}
+	var imported *site
+	seen := map[string]bool{u.path: true}
+	for _, p := range paths {
+		if seen[p] || !s.mentions(p, u.path) {
+			continue
+		}
+		seen[p] = true
+		switch found := s.siteIn(s.file(p), u.path); {
+		case found == nil:
+		case found.call.name == callsPackage:
+			u.site = found
+			return found
+		case imported == nil:
+			imported = found
+		}
+	}
+	u.site = imported
+	return imported
+}
+
+// above lists the expressions in the folders above a file where calls of it
+// are usual, up to that of the repository.
+func above(path string) (paths []string) {
+	for dir, i := filepath.Dir(path), 0; i < 8; i++ {
 		for _, pattern := range []string{"*.nix", "pkgs/top-level/*.nix"} {
 			more, err := filepath.Glob(filepath.Join(dir, pattern))
 			if err == nil { // else the folder's name is a pattern
@@ -162,24 +234,7 @@ func (s *Server) callSite(u *unit) *site {
 		}
 		dir = filepath.Dir(dir)
 	}
-	var imported *site
-	seen := map[string]bool{u.path: true}
-	for _, p := range paths {
-		if seen[p] || !s.mentions(p, u.path) {
-			continue
-		}
-		seen[p] = true
-		switch found := s.siteIn(s.file(p), u.path); {
-		case found == nil:
-		case found.call.name == "callPackage":
-			u.site = found
-			return found
-		case imported == nil:
-			imported = found
-		}
-	}
-	u.site = imported
-	return imported
+	return paths
 }
 
 // mentions tells whether the text of a file has the last name of a path, and
@@ -192,34 +247,46 @@ func (s *Server) mentions(file, path string) bool {
 	text := ""
 	if u := s.docs[fileURI(file)]; u != nil {
 		text = u.text
+	} else if e := s.files.byPath[file]; e != nil {
+		text = e.Value.(*cached).u.text
 	} else if b, err := os.ReadFile(file); err == nil {
 		text = string(b)
 	}
-	return strings.Contains(text, name) && (strings.Contains(text, "callPackage") || strings.Contains(text, "import"))
+	return strings.Contains(text, name) && (strings.Contains(text, "call") || strings.Contains(text, "newScope") || strings.Contains(text, "import"))
 }
 
 // siteIn is the call in a file that fills the arguments of the file path.
-func (s *Server) siteIn(u *unit, path string) (imported *site) {
+func (s *Server) siteIn(u *unit, path string) *site {
 	if u == nil || u.ix == nil {
 		return nil
 	}
-	for i := range u.ix.calls {
-		c := &u.ix.calls[i]
-		args := c.Args
-		if inner, ok := unparen(c.Fn).(*ast.Call); ok {
-			args = append(append([]ast.Node(nil), inner.Args...), args...)
-		}
-		p, ok := unparen(args[0]).(*ast.Path)
-		if !ok || p.Abs != path && filepath.Join(p.Abs, "default.nix") != path {
-			continue
-		}
-		at := &site{u, c, args[1:]}
-		if c.name == "callPackage" {
-			return at
-		}
-		if imported == nil && len(at.rest) > 0 {
-			imported = at
+	if u.sites == nil {
+		u.sites = map[string]*site{}
+		for i := range u.ix.calls {
+			c := &u.ix.calls[i]
+			args := c.Args
+			if inner, ok := unparen(c.Fn).(*ast.Call); ok {
+				args = append(append([]ast.Node(nil), inner.Args...), args...)
+			}
+			for i, a := range args[:min(2, len(args))] {
+				p, ok := unparen(a).(*ast.Path)
+				if !ok {
+					continue
+				}
+				if old := u.sites[p.Abs]; old == nil || old.call.name != callsPackage {
+					if at := (&site{u, c, args[i+1:]}); c.name == callsPackage || len(at.rest) > 0 && old == nil {
+						u.sites[p.Abs] = at
+					}
+				}
+				break
+			}
 		}
 	}
-	return imported
+	if at := u.sites[path]; at != nil {
+		return at
+	}
+	if base := filepath.Base(path); base == "default.nix" || base == "default.expr" {
+		return u.sites[filepath.Dir(path)]
+	}
+	return nil
 }

@@ -26,6 +26,9 @@ func (s *Server) completion(u *unit, p positionParams) ([]completionItem, error)
 	if start == off {
 		name = stand
 	}
+	if items, ok := s.completeFormals(u, off, start, name); ok {
+		return items, nil
+	}
 	at := s.completed(u, off, name)
 	if at == nil {
 		return []completionItem{}, nil
@@ -38,6 +41,49 @@ func (s *Server) completion(u *unit, p positionParams) ([]completionItem, error)
 		return s.completeFields(s.know(at, sp.def.from, maxSteps)), nil
 	}
 	return s.completeNames(at, start), nil
+}
+
+// completeFormals offers the formals of a function where an attribute of the
+// set that it is called with is being written.
+func (s *Server) completeFormals(u *unit, off, start int, name string) ([]completionItem, bool) {
+	at := u
+	if at.ix == nil { // the binding is not finished
+		_, end := u.word(off)
+		at = newUnit(s.symbols, s.globals, u.uri, u.path, u.text[:off]+name+u.text[off:end]+" = null;"+u.text[end:])
+	}
+	if at.ix == nil {
+		return nil, false
+	}
+	sp, ok := at.ix.spotAt(start)
+	if at == u && name != "" && (!ok || sp.off != start) { // nothing is begun yet
+		if at = newUnit(s.symbols, s.globals, u.uri, u.path, u.text[:off]+name+" = null;"+u.text[off:]); at.ix == nil {
+			return nil, false
+		}
+		sp, ok = at.ix.spotAt(start)
+	}
+	if !ok || sp.v != nil || sp.off != start || sp.def == nil || sp.def.set == nil || !sp.def.top || sp.def.outer != nil || sp.def.from != nil {
+		return nil, false
+	}
+	k := s.callee(at, sp.def.set)
+	if k.fn == nil || k.fn.Formals == nil {
+		return nil, false
+	}
+	given := s.members(at, sp.def.set.Bindings)
+	out := []completionItem{}
+	for i := range k.fn.Formals.List {
+		f := &k.fn.Formals.List[i]
+		name := s.symbols.Name(f.Name)
+		if given[name] != nil && name != sp.def.name {
+			continue
+		}
+		c := s.item(name, completeField, s.know(k.u, f.Default, 8))
+		c.Detail = strings.TrimSpace("formal " + c.Detail)
+		if f.Default == nil {
+			c.Detail = "required formal"
+		}
+		out = append(out, c)
+	}
+	return sorted(out), true
 }
 
 // completed is a document with a name put in at an offset and, where that is

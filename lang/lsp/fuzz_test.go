@@ -42,7 +42,7 @@ func FuzzAnswers(f *testing.F) {
 		ask("hover", err)
 		_, err = s.definition(u, p)
 		ask("definition", err)
-		_, err = s.references(u, referenceParams{positionParams: p})
+		_, err = s.references(u, referenceParams{positionParams: p}, func() error { return nil })
 		ask("references", err)
 		_, err = s.highlight(u, p)
 		ask("highlight", err)
@@ -52,7 +52,7 @@ func FuzzAnswers(f *testing.F) {
 		ask("symbols", err)
 		_, err = s.formatting(u, formattingParams{p.TextDocument})
 		ask("formatting", err)
-		e, err := s.rename(u, renameParams{p, name})
+		e, err := s.rename(u, renameParams{p, name}, func() error { return nil })
 		ask("rename", err)
 		if err != nil || u.root == nil {
 			return

@@ -2,6 +2,7 @@ package lsp
 
 import (
 	"sort"
+	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 )
@@ -21,8 +22,14 @@ type index struct {
 	inherits  []*ast.Binding
 	args      map[*ast.Lambda]*def // those with a name for the whole argument
 	calls     []call
-	argOf     map[*ast.Attrs]ast.Node // the function that a set is written as the argument of
+	argOf     map[*ast.Attrs]argument // the call that a set is written as an argument of
 	sets      []*ast.Attrs            // around what is being walked
+}
+
+// argument is the place of an argument in a call.
+type argument struct {
+	*ast.Call
+	i int
 }
 
 // call is a call of callPackage or import, and what it sees.
@@ -81,7 +88,7 @@ type scope struct {
 
 func newIndex(u *unit, symbols *ast.Symbols, globals map[string]*Builtin, root ast.Node) *index {
 	ix := &index{u: u, symbols: symbols, globals: globals, uses: map[*ast.Var]*def{}, withs: map[*ast.Var][]ast.Node{},
-		args: map[*ast.Lambda]*def{}, argOf: map[*ast.Attrs]ast.Node{}}
+		args: map[*ast.Lambda]*def{}, argOf: map[*ast.Attrs]argument{}}
 	ix.walk(root, nil)
 	sort.SliceStable(ix.spots, func(i, j int) bool { return ix.spots[i].off < ix.spots[j].off })
 	return ix
@@ -212,11 +219,13 @@ func (ix *index) variable(v *ast.Var, sc *scope) {
 func (ix *index) call(n *ast.Call, sc *scope) {
 	ix.walk(n.Fn, sc)
 	ix.walkAll(n.Args, sc)
-	if set, ok := unparen(n.Args[0]).(*ast.Attrs); ok {
-		ix.argOf[set] = n.Fn
+	for i, a := range n.Args {
+		if set, ok := unparen(a).(*ast.Attrs); ok {
+			ix.argOf[set] = argument{n, i}
+		}
 	}
 	switch name := ix.called(n); name {
-	case "callPackage", "import":
+	case callsPackage, "import":
 		ix.calls = append(ix.calls, call{n, name, sc, append([]*ast.Attrs(nil), ix.sets...)})
 	case "fix", "fix'", "makeExtensible", "makeExtensibleWithCustomName", "makeScope":
 		if f, ok := unparen(n.Args[len(n.Args)-1]).(*ast.Lambda); ok && ix.args[f] != nil && f.Formals == nil {
@@ -225,17 +234,51 @@ func (ix *index) call(n *ast.Call, sc *scope) {
 	}
 }
 
+// callsPackage is the name of functions that fill a file's arguments from a
+// set of packages, whatever they are called.
+const callsPackage = "callPackage"
+
 // called is the name under which a function is called, or empty.
 func (ix *index) called(n *ast.Call) string {
+	name := ""
 	switch f := unparen(n.Fn).(type) {
 	case *ast.Var:
-		return ix.symbols.Name(f.Name)
+		name = ix.symbols.Name(f.Name)
+		if d := ix.uses[f]; d != nil && d.value != nil && ix.makesCaller(d.value) {
+			return callsPackage
+		}
 	case *ast.Select:
 		if p := f.Path[len(f.Path)-1]; p.Expr == nil {
-			return ix.symbols.Name(p.Sym)
+			name = ix.symbols.Name(p.Sym)
+		}
+	case *ast.Call: // callPackageWith pkgs, in parentheses
+		if ix.makesCaller(f) {
+			return callsPackage
 		}
 	}
-	return ""
+	if strings.HasPrefix(name, callsPackage) && !(strings.HasSuffix(name, "With") && len(n.Args) == 1) || name == "newScope" && len(n.Args) > 1 {
+		return callsPackage // callPackages, callPackage_i686, callPackageWith pkgs file
+	}
+	return name
+}
+
+// makesCaller tells whether an expression is a callPackage by another name:
+// callPackageWith or newScope with a set, or a selection of callPackage.
+func (ix *index) makesCaller(n ast.Node) bool {
+	switch n := unparen(n).(type) {
+	case *ast.Call:
+		if len(n.Args) != 1 {
+			return false
+		}
+		switch ix.called(n) {
+		case "callPackageWith", "callPackagesWith", "newScope":
+			return true
+		}
+	case *ast.Select:
+		p := n.Path[len(n.Path)-1]
+		return p.Expr == nil && ix.symbols.Name(p.Sym) == callsPackage
+	}
+	return false
 }
 
 func (ix *index) attrs(n *ast.Attrs, sc *scope) {

@@ -20,6 +20,23 @@ type location struct {
 	Range textRange `json:"range"`
 }
 
+type folder struct {
+	URI string `json:"uri"`
+}
+
+type initializeParams struct {
+	RootPath     string   `json:"rootPath"`
+	RootURI      string   `json:"rootUri"`
+	Folders      []folder `json:"workspaceFolders"`
+	Capabilities struct {
+		Workspace struct {
+			DidChangeWatchedFiles struct {
+				DynamicRegistration bool `json:"dynamicRegistration"`
+			} `json:"didChangeWatchedFiles"`
+		} `json:"workspace"`
+	} `json:"capabilities"`
+}
+
 type textDocument struct {
 	URI     string `json:"uri"`
 	Version int    `json:"version,omitempty"`
@@ -132,7 +149,7 @@ type workspaceEdit struct {
 var capabilities = json.RawMessage(`{
 	"capabilities": {
 		"positionEncoding": "utf-16",
-		"textDocumentSync": {"openClose": true, "change": 2, "save": false},
+		"textDocumentSync": {"openClose": true, "change": 2, "save": true},
 		"hoverProvider": true,
 		"definitionProvider": true,
 		"referencesProvider": true,
@@ -140,7 +157,12 @@ var capabilities = json.RawMessage(`{
 		"documentSymbolProvider": true,
 		"documentFormattingProvider": true,
 		"renameProvider": {"prepareProvider": true},
-		"completionProvider": {"triggerCharacters": [".", "/", "<"]}
+		"completionProvider": {"triggerCharacters": [".", "/", "<"]},
+		"workspace": {"workspaceFolders": {"supported": true, "changeNotifications": true}}
 	},
 	"serverInfo": {"name": "glang"}
 }`)
+
+// watchExpressions asks the client to watch the workspace's expressions.
+var watchExpressions = json.RawMessage(`{"registrations": [{"id": "expressions", "method": "workspace/didChangeWatchedFiles",
+	"registerOptions": {"watchers": [{"globPattern": "**/*.nix"}, {"globPattern": "**/*.expr"}]}}]}`)

@@ -1,9 +1,12 @@
 package lsp
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
 
@@ -17,30 +20,75 @@ type place struct {
 	left bool // an attribute that fills the definition, a formal
 }
 
-// uses are the places, in the open documents and in the file that defines it,
-// that mean the definition which a spot names; own is that of u.
-func (s *Server) uses(u *unit, sp spot) (own *unit, d *def, places []place) {
-	own, d = s.defined(u, sp)
+// maxSearch bounds how long the workspace is searched for one answer.
+const maxSearch = 20 * time.Second
+
+// meaning tells whether a spot of o means the definition d of own.
+type meaning func(o *unit, x spot, own *unit, d *def) bool
+
+// uses are the places, in the open documents and the workspace's files, that
+// mean a definition. Where a name can only be meant in its own file no other
+// is looked at.
+func (s *Server) uses(own *unit, d *def, means meaning, pause pauser) (places []place, err error) {
 	if d == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
-	units := []*unit{own}
+	places = s.usesIn(own, own, d, means, nil)
+	if d.kind != defAttr && d.kind != defFormal {
+		return places, nil
+	}
+	var docs []*unit
 	for _, o := range s.docs {
-		if o != own && o.ix != nil && d.kind == defAttr {
-			units = append(units, o)
+		if o != own && o.ix != nil && strings.Contains(o.text, d.name) {
+			docs = append(docs, o)
 		}
 	}
-	sort.Slice(units[1:], func(i, j int) bool { return units[i+1].uri < units[j+1].uri })
-	for _, o := range units {
-		last := -1
-		for _, x := range o.ix.spots {
-			if x.off != last && s.means(o, x, own, d) {
-				left := d.kind == defFormal && s.fills(o, x, d)
-				places, last = append(places, place{o, x, left}), x.off
-			}
+	sort.Slice(docs, func(i, j int) bool { return docs[i].uri < docs[j].uri })
+	for _, o := range docs {
+		places = s.usesIn(o, own, d, means, places)
+	}
+	paths, complete := s.space.mentioning(d.name)
+	if d.kind == defFormal && own.isArg(d) && own.path != "" {
+		// Only a call of the file can fill it.
+		calls := s.space.referring(own.path)
+		paths = slices.DeleteFunc(paths, func(p string) bool { return !slices.Contains(calls, p) })
+	}
+	until := time.Now().Add(maxSearch)
+	for _, p := range paths {
+		if p == own.path || s.docs[fileURI(p)] != nil {
+			continue
+		}
+		if err := pause(); err != nil {
+			return nil, err
+		}
+		if time.Now().After(until) {
+			complete = false
+			break
+		}
+		if o := s.passing(p); o != nil && o.ix != nil {
+			places = s.usesIn(o, own, d, means, places)
 		}
 	}
-	return own, d, places
+	if !complete {
+		err = errIncomplete
+	}
+	return places, err
+}
+
+// errIncomplete comes with the uses that were found when not all of the
+// workspace could be searched.
+var errIncomplete = errors.New("the workspace is too large to be searched as a whole")
+
+// usesIn adds the places in one document that mean a definition.
+func (s *Server) usesIn(o, own *unit, d *def, means meaning, places []place) []place {
+	last := -1
+	for _, x := range o.ix.spots {
+		if x.off != last && means(o, x, own, d) {
+			left := d.kind == defFormal && s.fills(o, x, own, d)
+			places, last = append(places, place{o, x, left}), x.off
+		}
+	}
+	return places
 }
 
 // defined is the definition that a spot names, one written in some document.
@@ -58,13 +106,52 @@ func (s *Server) defined(u *unit, sp spot) (*unit, *def) {
 	if m == nil || m.u == nil || m.u.ix == nil {
 		return nil, nil
 	}
-	off := m.u.offset(m.pos)
-	for _, x := range m.u.ix.spots {
-		if x.off == off && x.v == nil && x.def != nil {
-			return m.u, x.def
+	return m.u, m.u.defAt(m.u.offset(m.pos))
+}
+
+// defAt is the definition whose name is written at an offset.
+func (u *unit) defAt(off int) *def {
+	if u.ix == nil {
+		return nil
+	}
+	spots := u.ix.spots
+	for i := sort.Search(len(spots), func(i int) bool { return spots[i].off >= off }); i < len(spots) && spots[i].off == off; i++ {
+		if x := spots[i]; x.v == nil && x.def != nil {
+			return x.def
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+// origin is the definition that a spot names where inherits have been followed.
+func (s *Server) origin(u *unit, sp spot) (*unit, *def) {
+	own, d := s.defined(u, sp)
+	if d == nil || d.from == nil && d.outer == nil {
+		return own, d
+	}
+	if t, ok := s.toDef(own, d, maxSteps); ok && t.u != nil {
+		if o := t.u.defAt(t.off); o != nil {
+			return t.u, o
+		}
+	}
+	return own, d
+}
+
+// leads is means for places that come to the definition through inherits too.
+func (s *Server) leads(o *unit, x spot, own *unit, d *def) bool {
+	if s.means(o, x, own, d) {
+		return true
+	}
+	if x.n == 0 || x.path != nil || x.search != nil || !o.names(x, d.name) {
+		return false
+	}
+	t, ok := s.lead(o, x)
+	return ok && t.u != nil && t.u.uri == own.uri && t.off == own.offset(d.pos)
+}
+
+// names tells whether a spot's text is a name, perhaps in quotes.
+func (u *unit) names(x spot, name string) bool {
+	return x.off+x.n <= len(u.text) && strings.Trim(u.text[x.off:x.off+x.n], `"`) == name
 }
 
 // means tells whether a spot of o names the definition d of own.
@@ -72,11 +159,14 @@ func (s *Server) means(o *unit, x spot, own *unit, d *def) bool {
 	if x.def == d {
 		return true
 	}
-	if x.n == 0 || x.off+x.n > len(o.text) || strings.Trim(o.text[x.off:x.off+x.n], `"`) != d.name {
+	if x.n == 0 || !o.names(x, d.name) {
 		return false
 	}
-	if d.kind == defFormal && s.fills(o, x, d) {
+	if d.kind == defFormal && s.fills(o, x, own, d) {
 		return true
+	}
+	if d.kind != defAttr {
+		return false
 	}
 	var m *member
 	switch {
@@ -86,27 +176,36 @@ func (s *Server) means(o *unit, x spot, own *unit, d *def) bool {
 		m = s.inWith(o, x.v, maxSteps)
 	case x.v == nil && x.def != nil && x.def.from != nil:
 		m = s.know(o, x.def.from, maxSteps).attrs[d.name]
+	case x.v == nil && x.def != nil && x.def.kind == defFormal:
+		m = s.filled(o, x.def, maxSteps)
 	}
-	return m != nil && m.u == own && m.pos == d.pos
+	return m != nil && m.u != nil && m.u.uri == own.uri && m.pos == d.pos
 }
 
 // fills tells whether a spot is an attribute, in a set written as an argument,
 // that fills the formal d of the function called.
-func (s *Server) fills(o *unit, x spot, d *def) bool {
+func (s *Server) fills(o *unit, x spot, own *unit, d *def) bool {
 	if x.v != nil || x.def == nil || !x.def.top || x.def.name != d.name {
 		return false
 	}
-	fn := o.ix.argOf[x.def.set]
-	return fn != nil && s.know(o, fn, maxSteps).fn == d.fn
+	k := s.callee(o, x.def.set)
+	return k.fn != nil && k.u.uri == own.uri && k.fn.Pos() == d.fn.Pos()
 }
 
-func (s *Server) references(u *unit, p referenceParams) ([]location, error) {
+func (s *Server) references(u *unit, p referenceParams, pause pauser) ([]location, error) {
 	out := []location{}
 	sp, ok := s.spotAt(u, p.Position)
 	if !ok {
 		return out, nil
 	}
-	own, d, places := s.uses(u, sp)
+	own, d := s.origin(u, sp)
+	places, err := s.uses(own, d, s.leads, pause)
+	if err != nil && err != errIncomplete {
+		return nil, err
+	}
+	if err != nil {
+		s.log("references: " + err.Error())
+	}
 	for _, x := range places {
 		if x.u == own && x.off == own.offset(d.pos) && !p.Context.IncludeDeclaration {
 			continue
@@ -119,9 +218,8 @@ func (s *Server) references(u *unit, p referenceParams) ([]location, error) {
 func (s *Server) highlight(u *unit, p positionParams) ([]map[string]textRange, error) {
 	out := []map[string]textRange{}
 	if sp, ok := s.spotAt(u, p.Position); ok {
-		_, _, places := s.uses(u, sp)
-		for _, x := range places {
-			if x.u == u {
+		if own, d := s.defined(u, sp); d != nil {
+			for _, x := range s.usesIn(u, own, d, s.means, nil) {
 				out = append(out, map[string]textRange{"range": u.textRange(x.off, x.n)})
 			}
 		}
@@ -138,14 +236,14 @@ func (s *Server) prepareRename(u *unit, p positionParams) (*textRange, error) {
 	if !ok {
 		return nil, nil
 	}
-	if _, _, places := s.uses(u, sp); len(places) == 0 {
+	if _, d := s.defined(u, sp); d == nil {
 		return nil, nil
 	}
 	r := u.textRange(sp.off, sp.n)
 	return &r, nil
 }
 
-func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
+func (s *Server) rename(u *unit, p renameParams, pause pauser) (*workspaceEdit, error) {
 	if !validName(p.NewName) {
 		return nil, invalid("'%s' is no name", p.NewName)
 	}
@@ -153,7 +251,14 @@ func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
 	if !ok {
 		return nil, invalid("there is no name here")
 	}
-	own, d, places := s.uses(u, sp)
+	own, d := s.defined(u, sp)
+	places, err := s.uses(own, d, s.means, pause)
+	if err == errIncomplete {
+		return nil, invalid("%s: other places may mean '%s'", err, d.name)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if len(places) == 0 {
 		return nil, invalid("this name is not defined in a document")
 	}
@@ -167,11 +272,14 @@ func (s *Server) rename(u *unit, p renameParams) (*workspaceEdit, error) {
 	}
 	r := renaming{own: own, d: d, name: p.NewName, edits: map[*unit][]edit{}}
 	for _, x := range places {
+		if x.v == nil && x.def != nil && x.def.kind == defFormal && x.def != d {
+			return nil, invalid("'%s' fills an argument of %s by its name", d.name, x.u.path)
+		}
 		if err := r.add(x); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.check(s, len(places)); err != nil {
+	if err := r.check(s, len(places), pause); err != nil {
 		return nil, err
 	}
 	out := &workspaceEdit{map[string][]textEdit{}}
@@ -282,7 +390,7 @@ func (u *unit) inheritFrom(b *ast.Binding) string {
 // check makes the edits on the side and refuses them unless exactly the
 // renamed places then mean the definition: no other name is captured, none is
 // lost, and nothing is defined twice.
-func (r *renaming) check(s *Server, n int) error {
+func (r *renaming) check(s *Server, n int, pause pauser) error {
 	if r.d.set != nil {
 		if m := s.members(r.own, r.d.set.Bindings)[r.name]; m != nil && r.d.top {
 			return invalid("'%s' is already defined on line %d", r.name, r.own.position(r.own.offset(m.pos)).Line+1)
@@ -301,7 +409,10 @@ func (r *renaming) check(s *Server, n int) error {
 	if d == nil || own.offset(d.pos) != decl {
 		return invalid("'%s' is already defined", r.name)
 	}
-	_, _, places := trial.uses(own, spot{def: d})
+	places, err := trial.uses(own, d, trial.means, func() error { trial.work = maxWork; return pause() })
+	if err != nil && err != errIncomplete {
+		return err
+	}
 	for _, x := range places {
 		if !want[location{x.u.uri, x.u.textRange(x.off, 0)}] {
 			return invalid("line %d already means another '%s'", x.u.position(x.off).Line+1, r.name)
@@ -316,8 +427,8 @@ func (r *renaming) check(s *Server, n int) error {
 // try makes the edits in a server of its own: decl is where own then has the
 // definition, want are all the places that shall mean it.
 func (r *renaming) try(s *Server) (trial *Server, own *unit, decl int, want map[location]bool, err error) {
-	trial = &Server{cfg: s.cfg, symbols: s.symbols, globals: s.globals, docs: map[string]*unit{}, files: s.files,
-		age: s.age + 1, work: maxWork, given: map[*ast.Lambda]given{}}
+	trial = &Server{cfg: s.cfg, symbols: s.symbols, globals: s.globals, space: s.space, docs: map[string]*unit{}, files: s.files,
+		generation: new(int), work: maxWork, given: map[*ast.Lambda]given{}}
 	for uri, u := range s.docs {
 		trial.docs[uri] = u
 	}

@@ -16,8 +16,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
 
@@ -59,26 +59,29 @@ type Server struct {
 	cfg     Config
 	symbols *ast.Symbols
 	globals map[string]*Builtin
+	space   *workspace
+	slow    map[string]slowAnswer
 
 	mu       sync.Mutex
+	begun    bool             // initialize came
+	watches  bool             // the client can be asked to watch files
 	docs     map[string]*unit // open documents by address
-	files    map[string]cached
+	files    *units
 	stopping bool
-	age      int // goes up with each change of a document
-	work     int // steps left for this answer, see maxWork
-	given    map[*ast.Lambda]given
-}
-
-// cached is a file that some document imports.
-type cached struct {
-	u     *unit
-	mtime time.Time
+	// generation is another pointer after each change of a document or file.
+	generation *int
+	work       int // steps left for this answer, see maxWork
+	given      map[*ast.Lambda]given
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, symbols: new(ast.Symbols), globals: map[string]*Builtin{}, docs: map[string]*unit{}, files: map[string]cached{},
-		age: 1, given: map[*ast.Lambda]given{}}
+	s := &Server{cfg: cfg, symbols: new(ast.Symbols), globals: map[string]*Builtin{}, space: newWorkspace(), docs: map[string]*unit{},
+		files: newUnits(), generation: new(int), given: map[*ast.Lambda]given{}}
+	s.slow = map[string]slowAnswer{
+		"textDocument/references": askSlowly(s, s.references),
+		"textDocument/rename":     askSlowly(s, s.rename),
+	}
 	for i := range s.cfg.Builtins {
 		if b := &s.cfg.Builtins[i]; b.Global {
 			s.globals[b.Name] = b
@@ -87,36 +90,29 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// errNoShutdown is what Serve returns when the client goes without saying so.
-var errNoShutdown = errors.New("the client ended without a shutdown request")
-
-// Serve answers a client until it says exit, goes away, or ctx ends. It
-// returns an error if the client did not ask to shut down before.
-func (s *Server) Serve(ctx context.Context, stream io.ReadWriteCloser) error {
-	conn := jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}),
-		jsonrpc2.HandlerWithError(s.handle).SuppressErrClosed())
-	select {
-	case <-ctx.Done():
-		conn.Close()
-	case <-conn.DisconnectNotify():
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopping {
-		return errNoShutdown
-	}
-	return nil
-}
-
 func (s *Server) handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) (interface{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.work = maxWork
+	if !s.begun && req.Method != "initialize" && req.Method != "exit" {
+		return nil, errNoInit
+	}
+	if s.stopping && req.Method != "exit" {
+		return nil, &jsonrpc2.Error{Code: jsonrpc2.CodeInvalidRequest, Message: "the server is shutting down"}
+	}
 	switch req.Method {
 	case "initialize":
-		return capabilities, nil
-	case "initialized", "$/cancelRequest", "$/setTrace", "workspace/didChangeConfiguration", "workspace/didChangeWatchedFiles", "textDocument/didSave":
+		return s.initialize(req)
+	case "initialized":
+		s.initialized(ctx, conn)
 		return nil, nil
+	case "workspace/didChangeWatchedFiles", "textDocument/didSave":
+		s.generation = new(int)
+		s.space.touch()
+		s.space.start(ctx)
+		return nil, nil
+	case "workspace/didChangeWorkspaceFolders":
+		return s.didChangeFolders(ctx, req)
 	case "shutdown":
 		s.stopping = true
 		return nil, nil
@@ -132,14 +128,10 @@ func (s *Server) handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 		return ask(s, req, s.hover)
 	case "textDocument/definition":
 		return ask(s, req, s.definition)
-	case "textDocument/references":
-		return ask(s, req, s.references)
 	case "textDocument/documentHighlight":
 		return ask(s, req, s.highlight)
 	case "textDocument/prepareRename":
 		return ask(s, req, s.prepareRename)
-	case "textDocument/rename":
-		return ask(s, req, s.rename)
 	case "textDocument/completion":
 		return ask(s, req, s.completion)
 	case "textDocument/documentSymbol":
@@ -147,7 +139,62 @@ func (s *Server) handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 	case "textDocument/formatting":
 		return ask(s, req, s.formatting)
 	}
+	if req.Notif {
+		return nil, nil // one that says nothing to this server, like $/setTrace
+	}
 	return nil, &jsonrpc2.Error{Code: jsonrpc2.CodeMethodNotFound, Message: "no such method: " + req.Method}
+}
+
+// initialize learns which folders make the workspace.
+func (s *Server) initialize(req *jsonrpc2.Request) (interface{}, error) {
+	var p initializeParams
+	if err := params(req, &p); err != nil {
+		return nil, err
+	}
+	var roots []string
+	for _, f := range p.Folders {
+		roots = append(roots, filePath(f.URI))
+	}
+	if p.Folders == nil && p.RootURI != "" {
+		roots = append(roots, filePath(p.RootURI))
+	} else if p.Folders == nil {
+		roots = append(roots, p.RootPath)
+	}
+	s.space.setRoots(slices.DeleteFunc(roots, func(r string) bool { return r == "" }))
+	s.begun, s.watches = true, p.Capabilities.Workspace.DidChangeWatchedFiles.DynamicRegistration
+	return capabilities, nil
+}
+
+// initialized begins to index the workspace, and asks the client to tell
+// which of its files change.
+func (s *Server) initialized(ctx context.Context, conn *jsonrpc2.Conn) {
+	s.space.start(ctx)
+	if !s.watches {
+		return
+	}
+	if _, err := conn.DispatchCall(ctx, "client/registerCapability", watchExpressions, jsonrpc2.StringID()); err != nil {
+		s.log("registering for changed files: " + err.Error())
+	}
+}
+
+func (s *Server) didChangeFolders(ctx context.Context, req *jsonrpc2.Request) (interface{}, error) {
+	var p struct {
+		Event struct{ Added, Removed []folder } `json:"event"`
+	}
+	if err := params(req, &p); err != nil {
+		return nil, err
+	}
+	paths := func(fs []folder) (out []string) {
+		for _, f := range fs {
+			if p := filePath(f.URI); p != "" {
+				out = append(out, p)
+			}
+		}
+		return out
+	}
+	s.space.changeRoots(paths(p.Event.Added), paths(p.Event.Removed))
+	s.space.start(ctx)
+	return nil, nil
 }
 
 // document is what has a textDocument: the parameters of requests.
@@ -155,6 +202,13 @@ type document interface{ uri() string }
 
 func (p positionParams) uri() string   { return p.TextDocument.URI }
 func (p formattingParams) uri() string { return p.TextDocument.URI }
+
+// askSlowly is ask for what looks at the whole workspace.
+func askSlowly[P document, R any](s *Server, f func(*unit, P, pauser) (R, error)) slowAnswer {
+	return func(req *jsonrpc2.Request, pause pauser) (interface{}, error) {
+		return ask(s, req, func(u *unit, p P) (R, error) { return f(u, p, pause) })
+	}
+}
 
 // ask decodes a request about an open document and answers it.
 func ask[P document, R any](s *Server, req *jsonrpc2.Request, f func(*unit, P) (R, error)) (interface{}, error) {
@@ -198,13 +252,13 @@ func fileURI(path string) string {
 func (s *Server) open(ctx context.Context, conn *jsonrpc2.Conn, uri, text string, version int) {
 	u := newUnit(s.symbols, s.globals, uri, filePath(uri), text)
 	s.docs[uri] = u
-	s.age++
+	s.generation = new(int)
 	s.notify(ctx, conn, publishParams{uri, version, s.diagnose(u)})
 }
 
 func (s *Server) notify(ctx context.Context, conn *jsonrpc2.Conn, p publishParams) {
-	if err := conn.Notify(ctx, "textDocument/publishDiagnostics", p); err != nil && s.cfg.Log != nil {
-		io.WriteString(s.cfg.Log, "publishing diagnostics: "+err.Error()+"\n")
+	if err := conn.Notify(ctx, "textDocument/publishDiagnostics", p); err != nil && !errors.Is(err, jsonrpc2.ErrClosed) {
+		s.log("publishing diagnostics: " + err.Error())
 	}
 }
 
@@ -250,12 +304,19 @@ func (s *Server) didClose(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc
 		return nil, err
 	}
 	delete(s.docs, p.TextDocument.URI)
+	s.generation = new(int)
 	s.notify(ctx, conn, publishParams{URI: p.TextDocument.URI, Diagnostics: []diagnostic{}})
 	return nil, nil
 }
 
 // file is the unit of a file: an open document, or the file on disk.
-func (s *Server) file(path string) *unit {
+func (s *Server) file(path string) *unit { return s.read(path, true) }
+
+// passing is file for one that is looked at once: it does not drive others
+// out of memory.
+func (s *Server) passing(path string) *unit { return s.read(path, false) }
+
+func (s *Server) read(path string, keep bool) *unit {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		for _, name := range []string{"default.nix", "default.expr"} {
 			if _, err := os.Stat(filepath.Join(path, name)); err == nil {
@@ -269,17 +330,19 @@ func (s *Server) file(path string) *unit {
 		return u
 	}
 	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
+	if err != nil || !st.Mode().IsRegular() || st.Size() > maxFileSize {
 		return nil
 	}
-	if c, ok := s.files[path]; ok && c.mtime.Equal(st.ModTime()) {
-		return c.u
+	if u := s.files.get(path, st); u != nil {
+		return u
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
 	u := newUnit(s.symbols, s.globals, uri, path, string(b))
-	s.files[path] = cached{u, st.ModTime()}
+	if keep {
+		s.files.put(path, st, u)
+	}
 	return u
 }

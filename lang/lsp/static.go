@@ -20,6 +20,7 @@ type known struct {
 	// builtin is a builtin function or builtins itself.
 	builtin *Builtin
 	text    string // of a literal
+	str     string // a string whose text is known
 }
 
 // member is an attribute that is known.
@@ -58,9 +59,10 @@ func (s *Server) know(u *unit, n ast.Node, steps int) known {
 	case *ast.Float:
 		return known{kind: "float", text: u.literal(n.Pos())}
 	case *ast.Str:
-		return known{kind: "string"}
+		return known{kind: "string", text: shortened(n.Value), str: n.Value}
 	case *ast.Interp:
-		return known{kind: "string"}
+		str := s.interpolated(u, n, steps)
+		return known{kind: "string", text: shortened(str), str: str}
 	case *ast.Path:
 		return known{kind: "path", file: n.Abs}
 	case *ast.PathInterp:
@@ -96,7 +98,10 @@ func (s *Server) know(u *unit, n ast.Node, steps int) known {
 			}
 			m := k.attrs[u.ix.symbols.Name(n.Path[i].Sym)]
 			if m == nil {
-				return s.know(u, n.Default, steps)
+				if k = s.know(u, n.Default, steps); k.kind == "" && k.builtin == nil && i == len(n.Path)-1 && u.ix.symbols.Name(n.Path[i].Sym) == "lib" {
+					return s.library(steps) // stdenv.lib, pkgs.lib
+				}
+				return k
 			}
 			k = s.knowMember(m, steps)
 		}
@@ -277,8 +282,11 @@ func (s *Server) knowCall(u *unit, n *ast.Call, steps int) known {
 	name := u.ix.called(n)
 	args := n.Args
 	var k known
+	if k, ok := s.derived(u, n, name, steps); ok {
+		return k
+	}
 	switch name {
-	case "import", "callPackage", "callPackageWith", "scopedImport":
+	case "import", callsPackage, "scopedImport":
 		for i, a := range args {
 			if file := s.know(u, a, steps).file; file != "" {
 				f := s.file(file)
@@ -286,7 +294,7 @@ func (s *Server) knowCall(u *unit, n *ast.Call, steps int) known {
 					return known{}
 				}
 				k = s.know(f, f.root, steps)
-				if name == "callPackage" && k.fn != nil {
+				if name == callsPackage && k.fn != nil {
 					return s.know(k.u, k.fn.Body, steps)
 				}
 				return s.applied(k, u, args[i+1:], steps)

@@ -26,7 +26,8 @@ type unit struct {
 
 	members map[*ast.Attrs]map[string]*member // worked out so far
 	site    *site                             // the call that fills its arguments, or nil
-	siteAge int                               // of which age of the server that is
+	siteOf  *int                              // of which generation of the server that is
+	sites   map[string]*site                  // the calls in it, by the path that they call
 }
 
 func newUnit(symbols *ast.Symbols, globals map[string]*Builtin, uri, path, text string) *unit {

@@ -57,6 +57,26 @@ for what, c in pairs({ with = { 2, 40, 'lib.nix', 2 }, inherit = { 2, 30, 'all.n
   local d = ask('textDocument/definition', c[1], c[2])
   check('definition through ' .. what, d and d[1] and d[1].uri:match('/' .. c[3] .. '$') and d[1].range.start.line == c[4], d)
 end
+
+-- The whole workspace, open or not; formals where a function is called.
+vim.fn.mkdir(dir .. '/far/away', 'p')
+write('far/away/user.nix', { '# 🦊', 'with import ../../lib.nix;', '{ "🦊" = twice 1; }' })
+vim.cmd('edit! ' .. dir .. '/lib.nix')
+buf = vim.api.nvim_get_current_buf()
+vim.lsp.buf_attach_client(buf, id)
+vim.wait(600) -- folders that were walked a moment ago are not walked again
+refs = ask('textDocument/references', 2, 4, { context = { includeDeclaration = true } })
+local far = {}
+for _, r in ipairs(refs or {}) do if r.uri:match('user.nix$') then far = r.range.start end end
+check('references in the workspace', far.line == 2 and far.character == 9, refs)
+edits = ask('textDocument/rename', 2, 4, { newName = 'double' })
+check('rename in the workspace', edits and #vim.tbl_keys(edits.changes) >= 3, edits)
+write('calls.nix', { '(import ./pkg.nix) { z }' })
+vim.cmd('edit! ' .. dir .. '/calls.nix')
+buf = vim.api.nvim_get_current_buf()
+vim.lsp.buf_attach_client(buf, id)
+items = ask('textDocument/completion', 0, 22)
+check('completion of formals', items and #items == 1 and items[1].label == 'zlib', items)
 vim.lsp.stop_client(id)
 vim.wait(3000, function() return vim.lsp.client_is_stopped(id) end)
 check('end', vim.lsp.client_is_stopped(id), nil)
