@@ -2,9 +2,11 @@ package glang
 
 import (
 	"context"
+	"encoding"
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +20,9 @@ var (
 	valueType   = reflect.TypeFor[Value]()
 	contextType = reflect.TypeFor[context.Context]()
 	errorType   = reflect.TypeFor[error]()
+
+	marshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
+	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
 // maxGoDepth bounds the nesting of converted values: Go values may be cyclic.
@@ -73,7 +78,7 @@ func (ev *Evaluator) function(fn reflect.Value) (eval.BuiltinDef, error) {
 		}
 		for i, p := range params {
 			target := reflect.New(p)
-			if err := ev.decodeInto(m, in[i], target.Elem(), 0); err != nil {
+			if err := (&decoder{ev: ev, m: m}).into(in[i], target.Elem(), 0); err != nil {
 				m.Fail(diag.Type, pos, "argument %d: %s", i+1, err.Error())
 			}
 			goArgs = append(goArgs, target.Elem())
@@ -113,6 +118,13 @@ func (ev *Evaluator) fromReflect(m *eval.Machine, x reflect.Value, depth int) (*
 			return nil, fmt.Errorf("a Value belongs to the evaluator that made it")
 		}
 		return v.v, nil
+	}
+	if x.Type().Implements(marshalerType) && !(x.Kind() == reflect.Pointer && x.IsNil()) && x.CanInterface() {
+		text, err := x.Interface().(encoding.TextMarshaler).MarshalText()
+		if err != nil {
+			return nil, err
+		}
+		return stringValue(m, string(text))
 	}
 	switch x.Kind() {
 	case reflect.Bool:
@@ -155,12 +167,15 @@ func (ev *Evaluator) fromReflect(m *eval.Machine, x reflect.Value, depth int) (*
 		}
 		return m.NewValue(eval.AttrsValue(set.Build())), nil
 	case reflect.Struct:
-		set := m.NewAttrs(x.NumField())
-		for i := 0; i < x.NumField(); i++ {
-			if name, ok := fieldName(x.Type().Field(i)); ok {
-				if err := ev.put(m, set, name, x.Field(i), depth); err != nil {
-					return nil, err
-				}
+		fields := ev.fields(x.Type())
+		set := m.NewAttrs(len(fields))
+		for _, f := range fields {
+			field, err := x.FieldByIndexErr(f.index)
+			if err != nil {
+				continue // of an embedded pointer that is nil
+			}
+			if err := ev.put(m, set, f.name, field, depth); err != nil {
+				return nil, err
 			}
 		}
 		return m.NewValue(eval.AttrsValue(set.Build())), nil
@@ -193,17 +208,65 @@ func stringValue(m *eval.Machine, s string) (*eval.Value, error) {
 	return m.NewValue(eval.String(s, 0)), nil
 }
 
-// fieldName is the attribute that a struct's field stands for.
-func fieldName(f reflect.StructField) (string, bool) {
-	tag := f.Tag.Get("glang")
-	switch {
-	case !f.IsExported() || tag == "-":
-		return "", false
-	case tag != "":
-		return tag, true
+// field is a struct's field that stands for an attribute.
+type field struct {
+	name  string
+	index []int
+}
+
+// fields lists the fields of a struct, those of embedded structs included as
+// if they were its own. A name means the outermost field that has it.
+func (ev *Evaluator) fields(t reflect.Type) []field {
+	if known, ok := ev.structs.Load(t); ok {
+		return known.([]field)
 	}
-	r, n := utf8.DecodeRuneInString(f.Name)
-	return string(unicode.ToLower(r)) + f.Name[n:], true
+	var all []field
+	named := map[string]bool{}
+	around := map[reflect.Type]bool{}
+	for level := []embedded{{t, nil}}; len(level) > 0; {
+		var next []embedded
+		for _, e := range level {
+			if around[e.t] {
+				continue
+			}
+			around[e.t] = true
+			for i := range e.t.NumField() {
+				f := e.t.Field(i)
+				index := append(slices.Clone(e.index), i)
+				tag := f.Tag.Get("glang")
+				if inner := f.Type; f.Anonymous && tag == "" {
+					if inner.Kind() == reflect.Pointer && f.IsExported() {
+						inner = inner.Elem()
+					}
+					if inner.Kind() == reflect.Struct && inner != valueType && !reflect.PointerTo(inner).Implements(marshalerType) {
+						next = append(next, embedded{inner, index})
+						continue
+					}
+				}
+				if !f.IsExported() || tag == "-" {
+					continue
+				}
+				name := tag
+				if name == "" {
+					r, n := utf8.DecodeRuneInString(f.Name)
+					name = string(unicode.ToLower(r)) + f.Name[n:]
+				}
+				if !named[name] {
+					named[name] = true
+					all = append(all, field{name, index})
+				}
+			}
+		}
+		level = next
+	}
+	ev.structs.Store(t, all)
+	return all
+}
+
+// embedded is a struct type whose fields are taken for those of another.
+type embedded struct {
+	t     reflect.Type
+	index []int
 }
 
 // toGo makes a Go value of all of v.
@@ -241,142 +304,4 @@ func (ev *Evaluator) toGo(m *eval.Machine, v *eval.Value, depth int) any {
 		return set
 	}
 	return Value{ev, v}
-}
-
-func (ev *Evaluator) decode(m *eval.Machine, v *eval.Value, target any) error {
-	rv := reflect.ValueOf(target)
-	if rv.Kind() != reflect.Pointer || rv.IsNil() {
-		return fmt.Errorf("Decode needs a pointer, not a %T", target)
-	}
-	return ev.decodeInto(m, v, rv.Elem(), 0)
-}
-
-func (ev *Evaluator) decodeInto(m *eval.Machine, v *eval.Value, to reflect.Value, depth int) error {
-	if depth > maxGoDepth {
-		return fmt.Errorf("a value is nested too deeply for Go")
-	}
-	m.Force(v, ast.NoPos)
-	kind := v.Kind()
-	mismatch := func() error { return fmt.Errorf("%s does not fit a Go %s", m.ShowType(v), to.Type()) }
-	if to.Type() == valueType {
-		to.Set(reflect.ValueOf(Value{ev, v}))
-		return nil
-	}
-	switch to.Kind() {
-	case reflect.Interface:
-		x := reflect.ValueOf(ev.toGo(m, v, depth))
-		if !x.IsValid() {
-			to.SetZero()
-			return nil
-		}
-		if !x.Type().AssignableTo(to.Type()) {
-			return mismatch()
-		}
-		to.Set(x)
-		return nil
-	case reflect.Pointer:
-		if kind == eval.KindNull {
-			to.SetZero()
-			return nil
-		}
-		if to.IsNil() {
-			to.Set(reflect.New(to.Type().Elem()))
-		}
-		return ev.decodeInto(m, v, to.Elem(), depth+1)
-	}
-	if kind == eval.KindNull {
-		to.SetZero()
-		return nil
-	}
-	switch to.Kind() {
-	case reflect.Bool:
-		if kind == eval.KindBool {
-			to.SetBool(v.Bool())
-			return nil
-		}
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		if kind == eval.KindInt && !to.OverflowInt(v.Int()) {
-			to.SetInt(v.Int())
-			return nil
-		}
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		if kind == eval.KindInt && v.Int() >= 0 && !to.OverflowUint(uint64(v.Int())) {
-			to.SetUint(uint64(v.Int()))
-			return nil
-		}
-	case reflect.Float32, reflect.Float64:
-		switch kind {
-		case eval.KindFloat:
-			to.SetFloat(v.Float())
-			return nil
-		case eval.KindInt:
-			to.SetFloat(float64(v.Int()))
-			return nil
-		}
-	case reflect.String:
-		switch kind {
-		case eval.KindString:
-			to.SetString(v.Str())
-			return nil
-		case eval.KindPath:
-			to.SetString(v.Path())
-			return nil
-		}
-	case reflect.Slice:
-		if kind == eval.KindList {
-			return ev.decodeList(m, v, to, depth)
-		}
-	case reflect.Map:
-		if kind == eval.KindAttrs && to.Type().Key().Kind() == reflect.String {
-			return ev.decodeMap(m, v, to, depth)
-		}
-	case reflect.Struct:
-		if kind == eval.KindAttrs {
-			return ev.decodeStruct(m, v, to, depth)
-		}
-	}
-	return mismatch()
-}
-
-func (ev *Evaluator) decodeList(m *eval.Machine, v *eval.Value, to reflect.Value, depth int) error {
-	list := v.List()
-	s := reflect.MakeSlice(to.Type(), len(list), len(list))
-	for i, e := range list {
-		if err := ev.decodeInto(m, e, s.Index(i), depth+1); err != nil {
-			return fmt.Errorf("element %d: %w", i, err)
-		}
-	}
-	to.Set(s)
-	return nil
-}
-
-func (ev *Evaluator) decodeMap(m *eval.Machine, v *eval.Value, to reflect.Value, depth int) error {
-	result := reflect.MakeMapWithSize(to.Type(), v.Attrs().Len())
-	for a := range v.Attrs().Sorted(m) {
-		name := m.E.Symbols.Name(a.Name)
-		elem := reflect.New(to.Type().Elem()).Elem()
-		if err := ev.decodeInto(m, a.Value, elem, depth+1); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		result.SetMapIndex(reflect.ValueOf(name).Convert(to.Type().Key()), elem)
-	}
-	to.Set(result)
-	return nil
-}
-
-func (ev *Evaluator) decodeStruct(m *eval.Machine, v *eval.Value, to reflect.Value, depth int) error {
-	for i := 0; i < to.NumField(); i++ {
-		name, ok := fieldName(to.Type().Field(i))
-		if !ok {
-			continue
-		}
-		a, ok := v.Attrs().Get(m.E.Symbols.Intern(name))
-		if !ok {
-			continue
-		}
-		if err := ev.decodeInto(m, a, to.Field(i), depth+1); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
 }

@@ -5,7 +5,7 @@
 // language over the files of the operating system, without a store.
 //
 //	e, err := glang.New(glang.Options{Globals: map[string]any{"double": func(n int) int { return 2 * n }}})
-//	v, err := e.Eval(ctx, `{ port = double 4040; hosts = [ "a" "b" ]; }`)
+//	v, err := e.EvalWith(ctx, `{ port = double base; hosts = [ "a" "b" ]; }`, map[string]any{"base": 4040})
 //	err = v.Decode(ctx, &config)
 //
 // A [Value] is a result, evaluated to its outermost layer as the language is
@@ -29,6 +29,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/builtins"
@@ -96,6 +97,11 @@ type Options struct {
 	// ShowTrace makes errors record every call on the way, and FormatError
 	// show all of it.
 	ShowTrace bool
+	// Notes makes errors say more than those of the reference implementation:
+	// where a value of the wrong type was made, which part of a path is missing
+	// and what it may have meant, every syntax error of a text. FormatError
+	// then leaves frames in library files out.
+	Notes bool
 }
 
 // SearchEntry lets <Prefix/x> be looked up in the folder Path; with an empty
@@ -109,8 +115,9 @@ type Error = diag.Error
 // Evaluator evaluates expressions. It is safe for several goroutines; what
 // one has evaluated the others need not evaluate again.
 type Evaluator struct {
-	e    *eval.Evaluator
-	opts Options
+	e       *eval.Evaluator
+	opts    Options
+	structs sync.Map // the fields of struct types, see fields
 }
 
 // New makes an evaluator. It fails if a global cannot be a value of the language.
@@ -130,7 +137,7 @@ func New(opts Options) (*Evaluator, error) {
 		Paths: opts.Store, Realiser: opts.Realiser, Fetcher: opts.Fetcher,
 		ReadOnly: opts.Store == nil, AllowImportFromDerivation: opts.Realiser != nil,
 		CurrentSystem: opts.System, Getenv: opts.Getenv, ExperimentalFeatures: features,
-		Trace: opts.Trace, ShowTrace: opts.ShowTrace,
+		Trace: opts.Trace, ShowTrace: opts.ShowTrace, Notes: opts.Notes,
 		MaxCallDepth: opts.MaxCallDepth, MaxForceDepth: opts.MaxDepth, Fuel: opts.Fuel, MemoryBudget: opts.Memory,
 	}
 	if opts.StoreDir != "" {
@@ -171,6 +178,12 @@ func New(opts Options) (*Evaluator, error) {
 // Eval evaluates an expression. Errors of the language are an *[Error]; so are
 // the end of ctx and the limits of [Options].
 func (ev *Evaluator) Eval(ctx context.Context, expr string) (Value, error) {
+	return ev.EvalWith(ctx, expr, nil)
+}
+
+// EvalWith is Eval with more names in scope: those of vars, with Go values as
+// [Evaluator.Value] takes them. They hide the names of the language.
+func (ev *Evaluator) EvalWith(ctx context.Context, expr string, vars map[string]any) (Value, error) {
 	dir, err := ev.dir()
 	if err != nil {
 		return Value{}, err
@@ -178,11 +191,27 @@ func (ev *Evaluator) Eval(ctx context.Context, expr string) (Value, error) {
 	text := []byte(expr)
 	src := &ast.Source{Origin: ast.FromString, Text: func() ([]byte, error) { return text, nil }}
 	return ev.result(ctx, func(m *eval.Machine) *eval.Value {
-		node, err := m.Parse(src, text, dir)
+		if len(vars) == 0 {
+			node, err := m.Parse(src, text, dir)
+			if err != nil {
+				m.FailErr(ast.NoPos, err)
+			}
+			return m.NewValue(m.Eval(node))
+		}
+		scope := make(map[ast.Symbol]*eval.Value, len(vars))
+		for name, x := range vars {
+			v, err := ev.fromGo(m, x)
+			if err != nil {
+				m.FailErr(ast.NoPos, fmt.Errorf("%s: %w", name, err))
+			}
+			scope[m.E.Symbols.Intern(name)] = v
+		}
+		s := m.NewScope(scope)
+		node, err := m.Parse(src, text, dir, s.Names)
 		if err != nil {
 			m.FailErr(ast.NoPos, err)
 		}
-		return m.NewValue(m.Eval(node))
+		return m.NewValue(m.EvalIn(s, node))
 	})
 }
 
@@ -202,9 +231,10 @@ func (ev *Evaluator) EvalFile(ctx context.Context, name string) (Value, error) {
 }
 
 // Value makes a value of the language from a Go value: nil; bools, numbers,
-// strings and named types of them; slices, arrays and maps with string keys;
-// structs, whose exported fields become attributes named after the field with
-// a small first letter or by a tag `glang:"name"` ("-" leaves one out);
+// strings and named types of them; what has MarshalText, as its text; slices,
+// arrays and maps with string keys; structs, whose exported fields become
+// attributes named after the field with a small first letter or by a tag
+// `glang:"name"` ("-" leaves one out), those of embedded structs too;
 // pointers to these; functions as described at [Options].Globals; and [Value].
 func (ev *Evaluator) Value(x any) (Value, error) {
 	return ev.result(context.Background(), func(m *eval.Machine) *eval.Value {
@@ -219,7 +249,23 @@ func (ev *Evaluator) Value(x any) (Value, error) {
 // FormatError shows an error as a terminal wants it: with the trace and with
 // the lines of text it refers to, in plain text without a final newline.
 func (ev *Evaluator) FormatError(err error) string {
-	return diag.Format(err, ev.e.Sources, diag.PrintOptions{ShowTrace: ev.opts.ShowTrace})
+	return diag.Format(err, ev.e.Sources, ev.printing())
+}
+
+// ErrorJSON describes an error for programs, as one JSON object on one line:
+// kind, message, and the places (file, line, column, the text of the line) of
+// it, of the frames, and with Notes of notes and further errors. Its shape is
+// that of diag.JSON.
+func (ev *Evaluator) ErrorJSON(err error) []byte {
+	return diag.JSON(err, ev.e.Sources, ev.printing())
+}
+
+func (ev *Evaluator) printing() diag.PrintOptions {
+	opts := diag.PrintOptions{ShowTrace: ev.opts.ShowTrace, Notes: ev.opts.Notes}
+	if ev.opts.Notes {
+		opts.Library = ev.e.IsLibrary
+	}
+	return opts
 }
 
 func (ev *Evaluator) dir() (string, error) {

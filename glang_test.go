@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +63,27 @@ func ExampleEvaluator_Eval() {
 	// Output: "<a>, <b>" <nil>
 }
 
+func ExampleEvaluator_EvalWith() {
+	e, _ := glang.New(glang.Options{})
+	v, err := e.EvalWith(context.Background(), `{ greeting = "Hello, ${name}!"; }`, map[string]any{"name": "world"})
+	if err != nil {
+		fmt.Println(e.FormatError(err))
+		return
+	}
+	text, err := v.JSON(context.Background())
+	fmt.Println(string(text), err)
+	// Output: {"greeting":"Hello, world!"} <nil>
+}
+
+// ErrorJSON tells an editor or a web page where an error is.
+func ExampleEvaluator_ErrorJSON() {
+	e, _ := glang.New(glang.Options{Notes: true})
+	_, err := e.Eval(context.Background(), "let port = 80; in prot + 1")
+	fmt.Println(string(e.ErrorJSON(err)))
+	// Output:
+	// {"kind":"undefined-variable","message":"undefined variable 'prot'","spans":[{"file":"«string»","line":1,"column":19,"endLine":1,"endColumn":23,"excerpt":"let port = 80; in prot + 1"}],"frames":[],"notes":[],"suggestions":["port"],"also":[]}
+}
+
 func ExampleEvaluator_EvalFile() {
 	e, _ := glang.New(glang.Options{Files: fstest.MapFS{"x.nix": {Data: []byte("{ a = 1 + 1; }")}}})
 	v, _ := e.EvalFile(context.Background(), "x.nix")
@@ -110,6 +133,39 @@ func ExampleValue_Attr() {
 	second, err := ports.Index(context.Background(), 1)
 	fmt.Println(v.Names(), ports.Type(), ports.Len(), second, err)
 	// Output: [broken server] list 2 443 <nil>
+}
+
+func ExampleValue_Lookup() {
+	e, _ := glang.New(glang.Options{})
+	v, _ := e.Eval(context.Background(), `{ server.port = 80; }`)
+	for _, name := range []string{"port", "host"} {
+		x, ok, err := v.Lookup(context.Background(), "server", name)
+		fmt.Println(name, ok, x, err)
+	}
+	// Output:
+	// port true 80 <nil>
+	// host false <none> <nil>
+}
+
+func ExampleValue_DecodeStrict() {
+	e, _ := glang.New(glang.Options{})
+	v, _ := e.Eval(context.Background(), `{ server = { port = 80; hots = "::1"; }; }`)
+	var config struct {
+		Server struct {
+			Port uint16
+			Host netip.Addr
+		}
+	}
+	fmt.Println(v.DecodeStrict(context.Background(), &config))
+	// Output: server: a Go struct { Port uint16; Host netip.Addr } has no field for the attribute 'hots'; did you mean host?
+}
+
+func ExampleAs() {
+	e, _ := glang.New(glang.Options{})
+	v, _ := e.Eval(context.Background(), `map (n: n * n) [ 1 2 3 ]`)
+	squares, err := glang.As[[]int](context.Background(), v)
+	fmt.Println(squares, err)
+	// Output: [1 4 9] <nil>
 }
 
 func ExampleValue_JSON() {
@@ -188,6 +244,111 @@ func TestNoValue(t *testing.T) {
 	}
 	if _, err := e.Value(other); err == nil {
 		t.Error("a value of another evaluator was accepted")
+	}
+}
+
+// Types of the standard library and embedded structs come and go as Go programs expect.
+func TestGoTypes(t *testing.T) {
+	type Base struct {
+		Name string
+		ID   int `glang:"uid"`
+	}
+	type deep struct{ Level int }
+	type config struct {
+		Base
+		*Other
+		deep
+		Addr  netip.Addr
+		Since *time.Time
+		Pair  [2]int
+		Hosts map[string]netip.Prefix
+	}
+	e := evaluator(t, glang.Options{})
+	since := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	want := config{Base{"n", 7}, &Other{"o"}, deep{3}, netip.MustParseAddr("::1"), &since, [2]int{1, 2},
+		map[string]netip.Prefix{"a": netip.MustParsePrefix("10.0.0.0/8")}}
+	v, err := e.Value(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := v.JSON(context.Background())
+	if err != nil || string(text) != `{"addr":"::1","extra":"o","hosts":{"a":"10.0.0.0/8"},"level":3,"name":"n","pair":[1,2],"since":"2020-01-02T03:04:05Z","uid":7}` {
+		t.Errorf("%s, %v", text, err)
+	}
+	got, err := glang.As[config](context.Background(), v)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := v.DecodeStrict(context.Background(), &got); err != nil {
+		t.Error(err)
+	}
+	v, err = e.Value(config{})
+	if err != nil || v.Len() != 7 { // without the fields of the pointer that is nil
+		t.Errorf("%v, %v", v, err)
+	}
+	v, err = e.Eval(context.Background(), `{ addr = "x"; pair = [ 1 ]; }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := glang.As[struct{ Addr netip.Addr }](context.Background(), v); err == nil || !strings.HasPrefix(err.Error(), "addr: ") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := glang.As[struct{ Pair [2]int }](context.Background(), v); err == nil {
+		t.Error("a list of one became an array of two")
+	}
+}
+
+// Other is exported, so that a pointer to it can be embedded.
+type Other struct{ Extra string }
+
+func TestEvalWith(t *testing.T) {
+	e := evaluator(t, glang.Options{})
+	ctx := context.Background()
+	v, err := e.EvalWith(ctx, `map f xs`, map[string]any{"f": func(n int) int { return n + 1 }, "xs": []int{1, 2}, "map": nil})
+	if err == nil {
+		t.Errorf("map is not hidden: %v", v)
+	}
+	for i := range 3 { // the same text with other values
+		v, err := e.EvalWith(ctx, `{ inherit x; y = x + 1; }.y`, map[string]any{"x": i})
+		if err != nil || v.String() != fmt.Sprint(i+1) {
+			t.Errorf("%v, %v", v, err)
+		}
+	}
+	if _, err := e.EvalWith(ctx, "x", map[string]any{"x": make(chan int)}); err == nil || !strings.HasPrefix(err.Error(), "x: ") {
+		t.Errorf("error %v", err)
+	}
+	if _, _, err := (glang.Value{}).Lookup(ctx, "a"); err == nil {
+		t.Error("the zero Value was looked into")
+	}
+	v, err = e.Eval(ctx, `{ a = throw "no"; b = 1; }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := v.Lookup(ctx, "a"); ok || err == nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+	if _, ok, err := v.Lookup(ctx, "b", "c"); ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+}
+
+// A deadline is the context's error, and a fault of the host's function ends
+// that evaluation only.
+func TestHostFaults(t *testing.T) {
+	e := evaluator(t, glang.Options{Globals: map[string]any{"boom": func(int) int { panic("boom") }}})
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := e.Eval(ctx, `builtins.foldl' (a: b: a + b) 0 (builtins.genList (n: n) 100000000)`); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	v, err := e.Eval(context.Background(), "{ x = boom 1; }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := v.Attr(context.Background(), "x"); err == nil || !strings.Contains(err.Error(), "boom") {
+			t.Errorf("error %v", err)
+		}
 	}
 }
 

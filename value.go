@@ -74,6 +74,32 @@ func (v Value) Attr(ctx context.Context, names ...string) (Value, error) {
 	})
 }
 
+// Lookup is Attr for an attribute that may be missing: ok tells whether it is
+// there. Whatever else goes wrong is an error.
+func (v Value) Lookup(ctx context.Context, names ...string) (attr Value, ok bool, err error) {
+	if v.v == nil {
+		return Value{}, false, errNoValue
+	}
+	at := v.v
+	err = v.ev.do(ctx, func(m *eval.Machine) {
+		for _, name := range names {
+			m.Force(at, ast.NoPos)
+			if ok = at.Kind() == eval.KindAttrs; !ok {
+				return
+			}
+			if at, ok = at.Attrs().Get(m.E.Symbols.Intern(name)); !ok {
+				return
+			}
+		}
+		m.Force(at, ast.NoPos)
+		ok = true
+	})
+	if !ok || err != nil {
+		return Value{}, false, err
+	}
+	return Value{v.ev, at}, true, nil
+}
+
 // Index evaluates an element of a list, counting from 0.
 func (v Value) Index(ctx context.Context, i int) (Value, error) {
 	if v.Type() != "list" || i < 0 || i >= v.Len() {
@@ -138,16 +164,33 @@ func (v Value) Go(ctx context.Context) (any, error) {
 
 // Decode evaluates a value and stores it in what target points to, by the
 // rules of [Evaluator.Value] backwards: sets go into structs and maps, lists
-// into slices, ints into any numeric type that can hold them; an any takes
-// what [Value.Go] returns. Attributes without a field are not evaluated;
-// fields without an attribute keep their value. null leaves the zero value.
-func (v Value) Decode(ctx context.Context, target any) error {
+// into slices and arrays, ints into any numeric type that can hold them, strings
+// into what has UnmarshalText; an any takes what [Value.Go] returns. Attributes
+// without a field are not evaluated; fields without an attribute keep their
+// value. null leaves the zero value.
+func (v Value) Decode(ctx context.Context, target any) error { return v.decode(ctx, target, false) }
+
+// DecodeStrict is Decode for sets whose names somebody typed: an attribute
+// that a struct has no field for is an error.
+func (v Value) DecodeStrict(ctx context.Context, target any) error {
+	return v.decode(ctx, target, true)
+}
+
+func (v Value) decode(ctx context.Context, target any, strict bool) error {
 	if v.v == nil {
 		return errNoValue
 	}
 	return v.ev.do(ctx, func(m *eval.Machine) {
-		if err := v.ev.decode(m, v.v, target); err != nil {
+		d := decoder{ev: v.ev, m: m, strict: strict}
+		if err := d.decode(v.v, target); err != nil {
 			m.FailErr(ast.NoPos, err)
 		}
 	})
+}
+
+// As is a value as a T, by the rules of [Value.Decode].
+func As[T any](ctx context.Context, v Value) (T, error) {
+	var x T
+	err := v.Decode(ctx, &x)
+	return x, err
 }

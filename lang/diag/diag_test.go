@@ -125,3 +125,12 @@ func TestErrorsAs(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 }
+
+func TestSimilar(t *testing.T) {
+	for query, want := range map[string]string{"prot": "port", "prto": "", "por": "port", "x": "", "hots": "host", "versoin": "version", "lib": ""} {
+		got := strings.Join(Similar([]string{"port", "host", "y", "version", "list"}, query), " ")
+		if got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+}

@@ -40,10 +40,31 @@ func BestMatches(names []string, query string) []string {
 }
 
 // Similar is BestMatches for suggestions that the reference does not make:
-// shorter names must be more alike.
+// shorter names must be more alike, and two letters that changed places, the
+// commonest slip of the fingers, are one mistake.
 func Similar(names []string, query string) []string {
 	found := BestMatches(names, query)
-	return slices.DeleteFunc(found, func(n string) bool { return levenshtein(query, n) > (len(query)+1)/3 })
+	mistakes := func(n string) int {
+		if swapped(n, query) {
+			return 1
+		}
+		return levenshtein(query, n)
+	}
+	found = slices.DeleteFunc(found, func(n string) bool { return mistakes(n) > (len(query)+1)/3 })
+	slices.SortStableFunc(found, func(a, b string) int { return mistakes(a) - mistakes(b) })
+	return found
+}
+
+// swapped tells whether two neighbours that changed places are all that differs.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 }
 
 func levenshtein(a, b string) int {
