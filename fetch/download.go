@@ -242,13 +242,13 @@ func unpack(ctx context.Context, file, dir string) (modified int64, err error) {
 	}
 }
 
-func (f *Fetcher) tarballTree(ctx context.Context, in input, info map[string]any) (storepath.Path, error) {
+func (f *Fetcher) tarballTree(ctx context.Context, in input, locked map[string]any) (storepath.Path, error) {
 	e, err := f.tarball(ctx, in.text("url"), in.name())
 	if err != nil {
 		return storepath.Path{}, err
 	}
 	if _, ok := in.Attrs["lastModified"]; !ok {
-		info["lastModified"] = e.Modified
+		locked["lastModified"] = e.Modified
 	}
 	return e.Path, nil
 }

@@ -15,11 +15,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/lang/flakeref"
 	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/hash"
@@ -47,8 +49,12 @@ type Options struct {
 	// ForceClone clones repositories of this machine too.
 	ForceClone bool
 	// Registries say what names of flakes stand for, the most important
-	// first: absolute names of files, which may be missing, and addresses.
-	Registries []string
+	// first: absolute names of files, which may be missing, and addresses. The
+	// last GlobalRegistries of them are the same on every machine.
+	Registries       []string
+	GlobalRegistries int
+	// Flags are asked before all of them; nil: none.
+	Flags *Registry
 	// Tokens are access tokens of code forges, by host.
 	Tokens map[string]string
 	// Client downloads; nil: the default one.
@@ -68,6 +74,9 @@ type Fetcher struct {
 func New(o Options) *Fetcher {
 	if o.Client == nil {
 		o.Client = http.DefaultClient
+	}
+	if o.Flags == nil {
+		o.Flags = &Registry{}
 	}
 	if o.Warn == nil {
 		o.Warn = func(string) {}
@@ -186,62 +195,50 @@ func (f *Fetcher) treeHash(p storepath.Path, algo hash.Algo) (hash.Hash, error) 
 }
 
 // FetchTree fetches a tree or file by attributes that [flakeref.CheckInput]
-// has checked. The result's attributes say what is known of the tree; "dir" is
-// among them if the name of a flake stands for a folder in it.
-func (f *Fetcher) FetchTree(ctx context.Context, kind string, attrs map[string]any) (storepath.Path, map[string]any, error) {
-	info := map[string]any{}
+// has checked.
+func (f *Fetcher) FetchTree(ctx context.Context, attrs map[string]any, r eval.Registries) (t eval.FetchedTree, err error) {
+	kind, _ := attrs["type"].(string)
 	if kind == "indirect" {
-		resolved, err := f.resolve(ctx, attrs)
+		resolved, err := f.resolve(ctx, attrs, r)
 		if err != nil {
-			return storepath.Path{}, nil, err
+			return t, err
 		}
-		if dir, ok := resolved["dir"]; ok { // where in the tree the flake is
-			info["dir"] = dir
-			delete(resolved, "dir")
-		}
+		t.Dir, _ = resolved["dir"].(string)
+		delete(resolved, "dir")
 		if attrs, err = flakeref.CheckInput(resolved); err != nil {
-			return storepath.Path{}, nil, err
+			return t, err
 		}
 		kind, _ = attrs["type"].(string)
 	}
+	t.Resolved, t.Locked = attrs, maps.Clone(attrs)
 	in := input{Attrs: attrs}
-	var p storepath.Path
-	var err error
 	switch kind {
 	case "path":
-		p, err = f.path(in, info)
+		t.Path, err = f.path(in, t.Locked)
 	case "file":
-		p, err = f.FetchFile(ctx, in.text("url"), in.name(), hash.Hash{})
+		t.Path, err = f.FetchFile(ctx, in.text("url"), in.name(), hash.Hash{})
 	case "tarball":
-		p, err = f.tarballTree(ctx, in, info)
+		t.Path, err = f.tarballTree(ctx, in, t.Locked)
 	case "git":
-		p, err = f.git(ctx, in, info)
+		t.Path, err = f.git(ctx, in, t.Locked)
 	case "github", "gitlab", "sourcehut":
-		p, err = f.forge(ctx, kind, in, info)
+		t.Path, err = f.forge(ctx, kind, in, t.Locked)
 	default:
 		err = fmt.Errorf("cannot fetch unsupported input '%s'", flakeref.Attrs(attrs))
 	}
 	if err != nil {
-		return storepath.Path{}, nil, err
+		return t, err
 	}
-	for _, name := range []string{"rev", "revCount", "lastModified"} {
-		if v, ok := attrs[name]; ok && info[name] == nil && kind != "git" {
-			info[name] = v
-		}
-	}
-	if n, ok := info["lastModified"].(int64); ok {
-		info["lastModifiedDate"] = time.Unix(n, 0).UTC().Format("20060102150405")
-	}
-	return p, info, f.checkHash(p, in, info)
+	return t, f.checkHash(t.Path, in, t.Locked)
 }
 
 // checkHash notes the hash of a tree and compares it with the one demanded.
-func (f *Fetcher) checkHash(p storepath.Path, in input, info map[string]any) error {
+func (f *Fetcher) checkHash(p storepath.Path, in input, locked map[string]any) error {
 	have, err := f.treeHash(p, hash.SHA256)
 	if err != nil {
 		return err
 	}
-	info["narHash"] = have.SRI()
+	locked["narHash"] = have.SRI()
 	want := in.text("narHash")
 	if want == "" {
 		return nil
@@ -313,7 +310,7 @@ func (f *Fetcher) addTree(name, dir string, filter nar.Filter) (storepath.Path, 
 }
 
 // path copies a tree of this machine, unless it lies in the store already.
-func (f *Fetcher) path(in input, info map[string]any) (storepath.Path, error) {
+func (f *Fetcher) path(in input, locked map[string]any) (storepath.Path, error) {
 	name := in.text("path")
 	if !filepath.IsAbs(name) {
 		return storepath.Path{}, fmt.Errorf("cannot fetch input 'path:%s' because it uses a relative path", name)
@@ -326,7 +323,7 @@ func (f *Fetcher) path(in input, info map[string]any) (storepath.Path, error) {
 				return p, err
 			}
 			if _, ok := in.Attrs["lastModified"]; !ok {
-				info["lastModified"] = int64(1)
+				locked["lastModified"] = int64(1)
 			}
 			return p, nil
 		}
@@ -339,7 +336,7 @@ func (f *Fetcher) path(in input, info map[string]any) (storepath.Path, error) {
 		return storepath.Path{}, err
 	}
 	if _, ok := in.Attrs["lastModified"]; !ok {
-		info["lastModified"] = newest
+		locked["lastModified"] = newest
 	}
 	return f.addTree("source", name, nil)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/nar"
@@ -187,24 +188,24 @@ func TestFetchTarball(t *testing.T) {
 		t.Fatal(err)
 	}
 	fx := newFixture(t, Options{})
-	p, info, err := fx.FetchTree(context.Background(), "tarball", map[string]any{"type": "tarball", "url": "file://" + file})
+	tree, err := fx.FetchTree(context.Background(), map[string]any{"type": "tarball", "url": "file://" + file}, eval.AllRegistries)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"a": "x", "run": "x (executable)", "link": "-> a"}, fx.files(t, p)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"a": "x", "run": "x (executable)", "link": "-> a"}, fx.files(t, tree.Path)); diff != "" {
 		t.Error(diff)
 	}
-	if info["lastModified"] != int64(7) || info["lastModifiedDate"] != "19700101000007" {
-		t.Errorf("info %v", info)
+	if tree.Locked["lastModified"] != int64(7) {
+		t.Errorf("info %v", tree)
 	}
 	again, err := fx.FetchTarball(context.Background(), "file://"+file, "source", hash.Hash{})
-	if err != nil || again != p {
-		t.Errorf("FetchTarball gives %v, %v, want %v", again, err, p)
+	if err != nil || again != tree.Path {
+		t.Errorf("FetchTarball gives %v, %v, want %v", again, err, tree.Path)
 	}
 	var mismatch *NARHashMismatchError
-	_, _, err = fx.FetchTree(context.Background(), "tarball", map[string]any{
+	_, err = fx.FetchTree(context.Background(), map[string]any{
 		"type": "tarball", "url": "file://" + file, "narHash": hash.SumString(hash.SHA256, "").SRI(),
-	})
+	}, eval.AllRegistries)
 	if !errors.As(err, &mismatch) {
 		t.Errorf("wrong narHash: %v", err)
 	}
@@ -299,21 +300,21 @@ func TestGit(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			fx := newFixture(t, Options{ForceClone: c.clone, AllowDirty: true, WarnDirty: true, TTL: time.Hour})
 			c.attrs["type"], c.attrs["url"] = "git", url
-			p, info, err := fx.FetchTree(context.Background(), "git", c.attrs)
+			tree, err := fx.FetchTree(context.Background(), c.attrs, eval.AllRegistries)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.files, fx.files(t, p)); diff != "" {
+			if diff := cmp.Diff(c.files, fx.files(t, tree.Path)); diff != "" {
 				t.Error(diff)
 			}
-			if info["rev"] != c.rev || info["revCount"] != c.count || info["lastModified"] != int64(1000000000) || len(fx.warns) != c.warns {
-				t.Errorf("info %v, warnings %q", info, fx.warns)
+			if tree.Locked["rev"] != c.rev || tree.Locked["revCount"] != c.count || tree.Locked["lastModified"] != int64(1000000000) || len(fx.warns) != c.warns {
+				t.Errorf("info %v, warnings %q", tree.Locked, fx.warns)
 			}
-			if c.rev == nil && info["dirtyRev"] != rev+"-dirty" {
-				t.Errorf("dirtyRev %v", info["dirtyRev"])
+			if c.rev == nil && tree.Locked["dirtyRev"] != rev+"-dirty" {
+				t.Errorf("dirtyRev %v", tree.Locked["dirtyRev"])
 			}
-			again, _, err := fx.FetchTree(context.Background(), "git", c.attrs)
-			if err != nil || again != p {
+			again, err := fx.FetchTree(context.Background(), c.attrs, eval.AllRegistries)
+			if err != nil || again.Path != tree.Path {
 				t.Errorf("again: %v, %v", again, err)
 			}
 		})
@@ -325,13 +326,13 @@ func TestGit(t *testing.T) {
 		for _, clone := range []bool{false, true} {
 			fx := newFixture(t, Options{ForceClone: clone})
 			attrs["type"], attrs["url"] = "git", url
-			if _, _, err := fx.FetchTree(context.Background(), "git", attrs); err == nil {
+			if _, err := fx.FetchTree(context.Background(), attrs, eval.AllRegistries); err == nil {
 				t.Errorf("%s (clone %v): no error", name, clone)
 			}
 		}
 	}
 	fx := newFixture(t, Options{})
-	if _, _, err := fx.FetchTree(context.Background(), "git", map[string]any{"type": "git", "url": url}); err == nil || !strings.Contains(err.Error(), "is dirty") {
+	if _, err := fx.FetchTree(context.Background(), map[string]any{"type": "git", "url": url}, eval.AllRegistries); err == nil || !strings.Contains(err.Error(), "is dirty") {
 		t.Errorf("a dirty tree that is not allowed: %v", err)
 	}
 }
@@ -344,15 +345,15 @@ func TestPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	fx := newFixture(t, Options{})
-	p, info, err := fx.FetchTree(context.Background(), "path", map[string]any{"type": "path", "path": dir})
-	if err != nil || info["lastModified"] != int64(2000000000) {
-		t.Fatalf("%v, %v", info, err)
+	tree, err := fx.FetchTree(context.Background(), map[string]any{"type": "path", "path": dir}, eval.AllRegistries)
+	if err != nil || tree.Locked["lastModified"] != int64(2000000000) {
+		t.Fatalf("%v, %v", tree, err)
 	}
-	if diff := cmp.Diff(map[string]string{"a": "1"}, fx.files(t, p)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"a": "1"}, fx.files(t, tree.Path)); diff != "" {
 		t.Error(diff)
 	}
 	for _, bad := range []string{"rel", filepath.Join(dir, "none")} {
-		if _, _, err := fx.FetchTree(context.Background(), "path", map[string]any{"type": "path", "path": bad}); err == nil {
+		if _, err := fx.FetchTree(context.Background(), map[string]any{"type": "path", "path": bad}, eval.AllRegistries); err == nil {
 			t.Errorf("%s: no error", bad)
 		}
 	}
@@ -368,18 +369,18 @@ func TestRegistry(t *testing.T) {
 		{"from": {"type": "indirect", "id": "loop"}, "to": {"type": "indirect", "id": "loop"}}
 	]}`)
 	fx := newFixture(t, Options{Registries: []string{filepath.Join(dir, "missing.json"), registry}})
-	p, info, err := fx.FetchTree(context.Background(), "indirect", map[string]any{"type": "indirect", "id": "x"})
+	tree, err := fx.FetchTree(context.Background(), map[string]any{"type": "indirect", "id": "x"}, eval.AllRegistries)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"a": "1"}, fx.files(t, p)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"a": "1"}, fx.files(t, tree.Path)); diff != "" {
 		t.Error(diff)
 	}
-	if info["dir"] != "sub" || info["lastModified"] != int64(5) {
-		t.Errorf("info %v", info)
+	if tree.Dir != "sub" || tree.Locked["lastModified"] != int64(5) {
+		t.Errorf("info %v", tree)
 	}
 	for id, want := range map[string]string{"none": "cannot find flake 'flake:none' in the flake registries", "loop": "cycle detected"} {
-		_, _, err := fx.FetchTree(context.Background(), "indirect", map[string]any{"type": "indirect", "id": id})
+		_, err := fx.FetchTree(context.Background(), map[string]any{"type": "indirect", "id": id}, eval.AllRegistries)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", id, err)
 		}

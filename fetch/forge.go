@@ -18,7 +18,7 @@ import (
 )
 
 // forge fetches the archive that a code forge makes of a revision.
-func (f *Fetcher) forge(ctx context.Context, kind string, in input, info map[string]any) (storepath.Path, error) {
+func (f *Fetcher) forge(ctx context.Context, kind string, in input, locked map[string]any) (storepath.Path, error) {
 	r := forgeRepo{f: f, kind: kind, owner: in.text("owner"), repo: in.text("repo"), host: in.text("host")}
 	if r.host == "" {
 		r.host = map[string]string{"github": "github.com", "gitlab": "gitlab.com", "sourcehut": "git.sr.ht"}[kind]
@@ -38,7 +38,8 @@ func (f *Fetcher) forge(ctx context.Context, kind string, in input, info map[str
 	if err != nil {
 		return storepath.Path{}, err
 	}
-	info["rev"], info["lastModified"] = rev, e.Modified
+	delete(locked, "ref") // the revision says it all
+	locked["rev"], locked["lastModified"] = rev, e.Modified
 	return e.Path, nil
 }
 

@@ -78,7 +78,7 @@ func (r *gitRepo) line(ctx context.Context, args ...string) (string, error) {
 
 // git fetches a git tree: a revision, or the work tree of a local repository
 // if neither a revision nor a branch is named.
-func (f *Fetcher) git(ctx context.Context, in input, info map[string]any) (storepath.Path, error) {
+func (f *Fetcher) git(ctx context.Context, in input, locked map[string]any) (storepath.Path, error) {
 	r, err := f.openGit(in)
 	if err != nil {
 		return storepath.Path{}, err
@@ -92,16 +92,17 @@ func (f *Fetcher) git(ctx context.Context, in input, info map[string]any) (store
 		return storepath.Path{}, errors.New("verifying the signatures of git commits is not supported")
 	}
 	if in.flag("submodules") {
-		info["submodules"] = true
+		locked["submodules"] = true
 	}
 	if r.local && in.text("ref") == "" && in.text("rev") == "" {
-		return r.workTree(ctx, info)
+		return r.workTree(ctx, locked)
 	}
-	rev, err := r.prepare(ctx)
+	rev, ref, err := r.prepare(ctx)
 	if err != nil {
 		return storepath.Path{}, err
 	}
-	if err := r.describe(ctx, rev, info); err != nil {
+	locked["ref"] = ref
+	if err := r.describe(ctx, rev, locked); err != nil {
 		return storepath.Path{}, err
 	}
 	tmp, err := f.tempDir()
@@ -174,26 +175,27 @@ func (f *Fetcher) cloneDir(url string, shallow bool) string {
 }
 
 // prepare makes sure that the repository has the revision asked for, and
-// tells which one that is.
-func (r *gitRepo) prepare(ctx context.Context) (string, error) {
-	rev, ref := r.in.text("rev"), r.in.text("ref")
+// tells which one that is and on which branch.
+func (r *gitRepo) prepare(ctx context.Context) (rev, ref string, err error) {
+	rev, ref = r.in.text("rev"), r.in.text("ref")
 	if r.local {
-		if rev != "" {
-			return rev, r.checkShallow(ctx)
+		if ref == "" {
+			ref = r.workRef(ctx)
 		}
-		rev, err := r.resolve(ctx, ref)
-		if err != nil {
-			return "", err
+		if rev == "" {
+			if rev, err = r.resolve(ctx, ref); err != nil {
+				return "", "", err
+			}
 		}
-		return rev, r.checkShallow(ctx)
+		return rev, ref, r.checkShallow(ctx)
 	}
 	unlock, err := lockFile(r.dir + ".lock")
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer unlock()
 	if err := r.clone(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	givenRef := ref
 	if ref == "" {
@@ -205,7 +207,7 @@ func (r *gitRepo) prepare(ctx context.Context) (string, error) {
 	}
 	if r.mustFetch(ctx, rev, refFile) {
 		if err := r.fetch(ctx, rev, ref, refFile); err != nil {
-			return "", err
+			return "", "", err
 		}
 		if givenRef == "" && rev == "" {
 			if _, err := r.git(ctx, "symbolic-ref", "HEAD", headName(ref)); err != nil {
@@ -215,13 +217,21 @@ func (r *gitRepo) prepare(ctx context.Context) (string, error) {
 	}
 	if rev != "" {
 		if !r.has(ctx, rev) {
-			return "", fmt.Errorf("Cannot find Git revision '%s' in ref '%s' of repository '%s'! "+
+			return "", "", fmt.Errorf("Cannot find Git revision '%s' in ref '%s' of repository '%s'! "+
 				"Please make sure that the rev exists on the ref you've specified or add allRefs = true; to fetchGit.", rev, ref, r.url)
 		}
 	} else if rev, err = r.resolve(ctx, ref); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return rev, r.checkShallow(ctx)
+	return rev, ref, r.checkShallow(ctx)
+}
+
+// workRef is the branch of a work tree, or "HEAD" between branches.
+func (r *gitRepo) workRef(ctx context.Context) string {
+	if ref, err := r.line(ctx, "symbolic-ref", "-q", "HEAD"); err == nil && ref != "" {
+		return ref
+	}
+	return "HEAD"
 }
 
 func headName(ref string) string {
@@ -342,12 +352,12 @@ func (r *gitRepo) resolve(ctx context.Context, ref string) (string, error) {
 }
 
 // describe notes what is known of a revision.
-func (r *gitRepo) describe(ctx context.Context, rev string, info map[string]any) error {
+func (r *gitRepo) describe(ctx context.Context, rev string, locked map[string]any) error {
 	n, err := r.fact(ctx, "gitLastModified", rev, "log", "-1", "--format=%ct", "--no-show-signature", rev)
 	if err != nil {
 		return err
 	}
-	info["rev"], info["lastModified"] = rev, n
+	locked["rev"], locked["lastModified"] = rev, n
 	if r.in.flag("shallow") {
 		return nil
 	}
@@ -355,7 +365,7 @@ func (r *gitRepo) describe(ctx context.Context, rev string, info map[string]any)
 		return err
 	}
 	n, err = r.fact(ctx, "gitRevCount", rev, "rev-list", "--count", rev)
-	info["revCount"] = n
+	locked["revCount"] = n
 	return err
 }
 

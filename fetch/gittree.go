@@ -34,7 +34,7 @@ const (
 
 // workTree copies the files that git knows from the work tree, whether their
 // changes are committed or not.
-func (r *gitRepo) workTree(ctx context.Context, info map[string]any) (storepath.Path, error) {
+func (r *gitRepo) workTree(ctx context.Context, locked map[string]any) (storepath.Path, error) {
 	if _, err := r.git(ctx, "rev-parse", "--git-dir"); err != nil {
 		return storepath.Path{}, fmt.Errorf("opening Git repository \"%s\": %w", r.dir, err)
 	}
@@ -47,22 +47,25 @@ func (r *gitRepo) workTree(ctx context.Context, info map[string]any) (storepath.
 		return storepath.Path{}, err
 	}
 	head, headErr := r.line(ctx, "rev-parse", "-q", "--verify", "HEAD^{commit}")
+	if ref := r.workRef(ctx); len(changed) == 0 && ref != "HEAD" {
+		locked["ref"] = ref
+	}
 	switch {
 	case len(changed) > 0:
-		if err := r.dirty(head, info); err != nil {
+		if err := r.dirty(head, locked); err != nil {
 			return storepath.Path{}, err
 		}
 	case headErr != nil:
-		info["rev"] = strings.Repeat("0", 40)
+		locked["rev"] = strings.Repeat("0", 40)
 		if !r.in.flag("shallow") {
-			info["revCount"] = int64(0)
+			locked["revCount"] = int64(0)
 		}
 	default:
-		if err := r.describe(ctx, head, info); err != nil {
+		if err := r.describe(ctx, head, locked); err != nil {
 			return storepath.Path{}, err
 		}
 	}
-	if _, ok := info["lastModified"]; !ok {
+	if _, ok := locked["lastModified"]; !ok {
 		n := int64(0)
 		if headErr == nil {
 			known := map[string]any{}
@@ -71,7 +74,7 @@ func (r *gitRepo) workTree(ctx context.Context, info map[string]any) (storepath.
 			}
 			n, _ = known["lastModified"].(int64)
 		}
-		info["lastModified"] = n
+		locked["lastModified"] = n
 	}
 	keep := map[string]bool{}
 	for _, f := range files {
@@ -86,7 +89,7 @@ func (r *gitRepo) workTree(ctx context.Context, info map[string]any) (storepath.
 	})
 }
 
-func (r *gitRepo) dirty(head string, info map[string]any) error {
+func (r *gitRepo) dirty(head string, locked map[string]any) error {
 	if !r.f.o.AllowDirty {
 		return fmt.Errorf("Git tree '%s' is dirty", r.dir)
 	}
@@ -94,7 +97,7 @@ func (r *gitRepo) dirty(head string, info map[string]any) error {
 		r.f.o.Warn(fmt.Sprintf("Git tree '%s' is dirty", r.dir))
 	}
 	if head != "" {
-		info["dirtyRev"], info["dirtyShortRev"] = head+"-dirty", head[:7]+"-dirty"
+		locked["dirtyRev"], locked["dirtyShortRev"] = head+"-dirty", head[:7]+"-dirty"
 	}
 	return nil
 }
@@ -411,7 +414,7 @@ func (r *gitRepo) submodule(ctx context.Context, config map[string]string, e git
 	if err != nil {
 		return err
 	}
-	rev, err := sub.prepare(ctx)
+	rev, _, err := sub.prepare(ctx)
 	if err != nil {
 		return fmt.Errorf("while fetching the submodule '%s': %w", e.path, err)
 	}

@@ -11,8 +11,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/lang/flakeref"
 	"github.com/seed192a40f6/glang/store"
 	"github.com/seed192a40f6/glang/store/hash"
@@ -20,14 +22,79 @@ import (
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
-// registry says what names of flakes stand for.
-type registry struct {
-	Version int `json:"version"`
-	Flakes  []struct {
-		From  flakeref.Attrs `json:"from"`
-		To    flakeref.Attrs `json:"to"`
-		Exact bool           `json:"exact"`
-	} `json:"flakes"`
+// Registry says what names of flakes stand for.
+type Registry struct {
+	Flakes  []RegistryEntry `json:"flakes"`
+	Version int             `json:"version"`
+}
+
+// RegistryEntry says what one name stands for. "dir" among the attributes of
+// To is the folder of the flake.
+type RegistryEntry struct {
+	Exact bool           `json:"exact,omitempty"`
+	From  flakeref.Attrs `json:"from"`
+	To    flakeref.Attrs `json:"to"`
+}
+
+const registryVersion = 2
+
+// ReadRegistry reads a registry; one that is not there is empty.
+func ReadRegistry(file string) (*Registry, error) { return readRegistry(file, file) }
+
+// Remove takes the entries for an input out.
+func (r *Registry) Remove(from flakeref.Attrs) {
+	r.Flakes = slices.DeleteFunc(r.Flakes, func(e RegistryEntry) bool { return maps.Equal(e.From, from) })
+}
+
+// Add adds an entry, in the place of one for the same input.
+func (r *Registry) Add(from flakeref.Attrs, to flakeref.Ref) {
+	r.Remove(from)
+	r.Flakes = append(r.Flakes, RegistryEntry{From: from, To: to.Attrs()})
+}
+
+// Write writes a registry to a file, whose folder it makes.
+func (r *Registry) Write(file string) error {
+	out := Registry{Flakes: r.Flakes, Version: registryVersion}
+	if out.Flakes == nil {
+		out.Flakes = []RegistryEntry{}
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(out); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
+	}
+	return replaceFile(file, strings.TrimSuffix(b.String(), "\n"))
+}
+
+// Registries reads all registries, in the order in which they are asked.
+func (f *Fetcher) Registries(ctx context.Context) ([]*Registry, error) {
+	all := []*Registry{f.o.Flags}
+	for _, where := range f.o.Registries {
+		r, err := f.registry(ctx, where)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// Resolve finds what a reference stands for.
+func (f *Fetcher) Resolve(ctx context.Context, ref flakeref.Ref) (flakeref.Ref, error) {
+	attrs, err := f.resolve(ctx, ref.Input, eval.AllRegistries)
+	if err != nil {
+		return ref, err
+	}
+	resolved, err := flakeref.FromAttrs(attrs)
+	if resolved.Dir == "" {
+		resolved.Dir = ref.Dir
+	}
+	return resolved, err
 }
 
 // maxIndirections bounds names that stand for names.
@@ -35,13 +102,13 @@ const maxIndirections = 100
 
 // resolve finds what a name stands for in the registries, the first of which
 // that knows it counts. A branch or revision given with the name goes along.
-func (f *Fetcher) resolve(ctx context.Context, attrs flakeref.Attrs) (flakeref.Attrs, error) {
+func (f *Fetcher) resolve(ctx context.Context, attrs flakeref.Attrs, which eval.Registries) (flakeref.Attrs, error) {
 	asked := attrs
 	for range maxIndirections {
 		if attrs["type"] != "indirect" {
 			return attrs, nil
 		}
-		to, err := f.lookup(ctx, attrs)
+		to, err := f.lookup(ctx, attrs, which)
 		if err != nil {
 			return nil, err
 		}
@@ -61,38 +128,52 @@ func text(attrs flakeref.Attrs) string {
 	return u.String()
 }
 
-func (f *Fetcher) lookup(ctx context.Context, attrs flakeref.Attrs) (flakeref.Attrs, error) {
-	for _, where := range f.o.Registries {
+func (f *Fetcher) lookup(ctx context.Context, attrs flakeref.Attrs, which eval.Registries) (flakeref.Attrs, error) {
+	registries := f.o.Registries
+	if which == eval.GlobalRegistry {
+		registries = registries[len(registries)-f.o.GlobalRegistries:]
+	}
+	if to := f.o.Flags.find(attrs); to != nil {
+		return to, nil
+	}
+	for _, where := range registries {
 		r, err := f.registry(ctx, where)
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range r.Flakes {
-			if e.From["type"] != "indirect" || e.From["id"] != attrs["id"] {
-				continue
-			}
-			exact := maps.Equal(e.From, attrs)
-			if e.Exact && !exact || e.From["ref"] != nil && e.From["ref"] != attrs["ref"] || e.From["rev"] != nil && e.From["rev"] != attrs["rev"] {
-				continue
-			}
-			to := maps.Clone(e.To)
-			for _, name := range []string{"ref", "rev"} {
-				if v, ok := attrs[name]; ok && e.From[name] == nil {
-					to[name] = v
-					if name == "rev" && to["type"] != "git" {
-						delete(to, "ref") // a revision says it all
-					}
-				}
-			}
+		if to := r.find(attrs); to != nil {
 			return to, nil
 		}
 	}
 	return nil, nil
 }
 
+// find is what the first entry that is for an input makes of it, nil if none is.
+func (r *Registry) find(attrs flakeref.Attrs) flakeref.Attrs {
+	for _, e := range r.Flakes {
+		if e.From["type"] != "indirect" || e.From["id"] != attrs["id"] {
+			continue
+		}
+		exact := maps.Equal(e.From, attrs)
+		if e.Exact && !exact || e.From["ref"] != nil && e.From["ref"] != attrs["ref"] || e.From["rev"] != nil && e.From["rev"] != attrs["rev"] {
+			continue
+		}
+		to := maps.Clone(e.To)
+		for _, name := range []string{"ref", "rev"} {
+			if v, ok := attrs[name]; ok && e.From[name] == nil {
+				to[name] = v
+				if name == "rev" && to["type"] != "git" {
+					delete(to, "ref") // a revision says it all
+				}
+			}
+		}
+		return to
+	}
+	return nil
+}
+
 // registry reads a registry: a file, or an address that it is downloaded from.
-func (f *Fetcher) registry(ctx context.Context, where string) (*registry, error) {
-	r := new(registry)
+func (f *Fetcher) registry(ctx context.Context, where string) (*Registry, error) {
 	file := where
 	if !filepath.IsAbs(where) {
 		e, err := f.download(ctx, where, "registry", func(file string) (entry, error) {
@@ -104,6 +185,12 @@ func (f *Fetcher) registry(ctx context.Context, where string) (*registry, error)
 		}
 		file = f.real(e.Path)
 	}
+	return readRegistry(file, where)
+}
+
+// readRegistry reads a file that came from where.
+func readRegistry(file, where string) (*Registry, error) {
+	r := new(Registry)
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -116,15 +203,12 @@ func (f *Fetcher) registry(ctx context.Context, where string) (*registry, error)
 	if err := d.Decode(r); err != nil {
 		return nil, fmt.Errorf("cannot parse flake registry '%s': %w", where, err)
 	}
-	if r.Version != 2 {
+	if r.Version != registryVersion {
 		return nil, fmt.Errorf("flake registry '%s' has unsupported version %d", where, r.Version)
 	}
 	for _, e := range r.Flakes {
-		for k, v := range e.To {
-			if n, ok := v.(json.Number); ok {
-				e.To[k], _ = n.Int64()
-			}
-		}
+		e.To.FixNumbers()
+		e.From.FixNumbers()
 	}
 	return r, nil
 }

@@ -224,7 +224,7 @@ func (f spoilingFetcher) FetchTarball(ctx context.Context, url, name string, exp
 	return f.Fetcher.FetchTarball(ctx, url, name, expected)
 }
 
-func (f spoilingFetcher) FetchTree(ctx context.Context, kind string, attrs map[string]any) (storepath.Path, map[string]any, error) {
+func (f spoilingFetcher) FetchTree(ctx context.Context, attrs map[string]any, r eval.Registries) (eval.FetchedTree, error) {
 	f.rec.Spoil("it fetched something")
-	return f.Fetcher.FetchTree(ctx, kind, attrs)
+	return f.Fetcher.FetchTree(ctx, attrs, r)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/seed192a40f6/glang/fetch"
 	"os"
 	"path/filepath"
 	"time"
@@ -33,6 +34,9 @@ type Session struct {
 	Fresh bool
 	// ReadOnly keeps evaluation from writing to the store.
 	ReadOnly bool
+	// Registry says what names of flakes stand for, before the registries that
+	// are kept in files are asked; nil: nothing.
+	Registry *fetch.Registry
 	// Dummy says that nothing is kept.
 	Dummy bool
 

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/seed192a40f6/glang/fetch"
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/local"
 )
@@ -55,6 +56,8 @@ type app struct {
 	sources     *ast.Sources           // of the evaluator, for messages
 	library     func(path string) bool // files that the user did not write
 	session     *local.Session
+	registry    fetch.Registry // of --override-flake and --inputs-from
+	inputsFrom  []string       // flakes whose inputs are still to be put there
 	results     *local.Results // records the evaluation that runs; or nil
 	evalSession *local.Session // of --eval-store, or nil
 	evaluation  *evaluation

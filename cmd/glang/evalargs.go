@@ -78,9 +78,18 @@ func (a *app) evalFlags(f *flagSet) *evalArgs {
 		})
 	}
 	f.text(&e.evalStore, "eval-store", "store-url", "the store for derivations and sources")
-	f.call("override-flake", "not supported yet", []string{"original", "resolved"}, func([]string) error {
-		return fmt.Errorf("flakes are not supported yet")
-	}).hidden = true
+	f.call("override-flake", "let the name of a flake stand for another", []string{"original", "resolved"}, func(w []string) error {
+		from, err := a.flakeRef(w[0])
+		if err != nil {
+			return err
+		}
+		to, err := a.flakeRef(w[1])
+		if err != nil {
+			return err
+		}
+		a.registry.Add(from.Input, to)
+		return nil
+	})
 	return e
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -122,7 +121,7 @@ func (a *app) warn(message string) {
 	if a.color {
 		prefix = "\x1b[35;1mwarning:\x1b[0m "
 	}
-	a.progress.printAt(levelWarn, prefix+strings.ReplaceAll(message, "\n", "\n         "))
+	a.progress.printAt(levelWarn, prefix+message)
 }
 
 func (a *app) warnf(format string, args ...any) { a.warn(fmt.Sprintf(format, args...)) }

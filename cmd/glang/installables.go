@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
-	"github.com/seed192a40f6/glang/lang/builtins"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
@@ -27,9 +26,10 @@ type sourceArgs struct {
 	*evalArgs
 	file, expr string
 	haveExpr   bool
-	attrs      []string   // -A
-	stdin      bool       // read arguments from standard input
-	derivation bool       // operate on derivations, not outputs
+	attrs      []string // -A
+	stdin      bool     // read arguments from standard input
+	derivation bool     // operate on derivations, not outputs
+	lock       *local.LockFlags
 	flake      flakePaths // instead of those of packages
 	// flakeFirst, if not nil, are looked for before those.
 	flakeFirst func() flakePaths
@@ -86,9 +86,7 @@ func (a *app) sourceFlags(f *flagSet) *sourceArgs {
 	f.boolean(&a.debug, "debugger", "open a REPL where evaluation fails, or meets builtins.break")
 	f.boolean(&s.derivation, "derivation", "work on the derivation itself")
 	f.boolean(&s.stdin, "stdin", "read further arguments from standard input")
-	for _, name := range []string{"recreate-lock-file", "no-update-lock-file", "no-write-lock-file", "no-registries", "commit-lock-file"} {
-		f.call(name, "", nil, func([]string) error { return nil }).hidden = true
-	}
+	s.lock = a.lockFlags(f)
 	return s
 }
 
@@ -234,7 +232,8 @@ func (a *app) flakeInstallable(s *sourceArgs, word string, outputs []string) (*i
 	}
 	i := &installable{what: word, x: x, outputs: outputs}
 	err = x.Do(func() {
-		i.flakeAttr, i.value = local.FlakeAttr(x.Machine, x.NewValue(builtins.Flake(x.Machine, ref)), text, candidates)
+		flake := a.lockFlake(x, ref, s.lock).Outputs(x.Machine, ast.NoPos)
+		i.flakeAttr, i.value = local.FlakeAttr(x.Machine, x.NewValue(flake), text, candidates)
 	})
 	return i, err
 }

@@ -16,6 +16,7 @@ func (a *app) open() (*local.Session, error) {
 		return nil, err
 	}
 	s.ReadOnly = s.ReadOnly || a.readOnly
+	s.Registry = &a.registry
 	a.session = s
 	a.onClose(func() { s.Close() })
 	return s, nil

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed192a40f6/glang/lang/ast"
-	"github.com/seed192a40f6/glang/lang/builtins"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/local"
 	"github.com/seed192a40f6/glang/realise"
@@ -173,7 +172,9 @@ func (r *repl) loadFlake(arg string) error {
 	if fragment != "" {
 		return fmt.Errorf("unexpected fragment '%s' in flake reference '%s'", fragment, arg)
 	}
-	return r.x.Do(func() { r.addAttrs(r.x.NewValue(builtins.Flake(r.x.Machine, ref))) })
+	return r.x.Do(func() {
+		r.addAttrs(r.x.NewValue(r.a.lockFlake(r.x, ref, &local.LockFlags{}).Outputs(r.x.Machine, ast.NoPos)))
+	})
 }
 
 func (r *repl) reload(string) error {

@@ -3,6 +3,7 @@ package builtins
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -229,8 +230,8 @@ func fetchTreeInput(m *machine, pos ast.Pos, arg *value, who string) value {
 	if _, ok := attrs["__final"]; ok {
 		m.Fail(diag.Eval, ast.NoPos, "input '%s' is not allowed to use the '__final' attribute", text)
 	}
-	p, info := fetchInput(m, attrs, text)
-	return treeValue(m, p, info, git)
+	t := fetchInput(m, attrs, text, eval.AllRegistries)
+	return treeValue(m, t.Path, t.Locked, git)
 }
 
 func inputText(m *machine, attrs flakeref.Attrs) string {
@@ -243,7 +244,7 @@ func inputText(m *machine, attrs flakeref.Attrs) string {
 
 // checkLocked: pure evaluation fetches only what is fixed by a hash.
 func checkLocked(m *machine, pos ast.Pos, attrs flakeref.Attrs, text, who string) {
-	if !m.E.Options().Pure || isLocked(attrs) {
+	if !m.E.Options().Pure || attrs.IsLocked() {
 		return
 	}
 	if attrs["narHash"] == nil {
@@ -253,32 +254,20 @@ func checkLocked(m *machine, pos ast.Pos, attrs flakeref.Attrs, text, who string
 		"This is not reproducible and will break after garbage collection or when shared.", text)
 }
 
-func isLocked(attrs flakeref.Attrs) bool {
-	switch attrs["type"] {
-	case "git", "hg", "github", "gitlab", "sourcehut":
-		rev, ok := attrs["rev"].(string)
-		return ok && strings.Trim(rev, "0") != ""
-	}
-	return attrs["narHash"] != nil
-}
-
 // fetchInput fetches, unless the store has what a hash describes.
-func fetchInput(m *machine, attrs flakeref.Attrs, text string) (storepath.Path, map[string]any) {
-	var p storepath.Path
-	var info map[string]any
+func fetchInput(m *machine, attrs flakeref.Attrs, text string, r eval.Registries) (t eval.FetchedTree) {
 	if f := m.Catch(func() {
 		checkRelative(m, attrs)
-		kind, _ := attrs["type"].(string)
 		var err error
 		m.Effect()
-		if p, info, err = fetcher(m, text).FetchTree(m.Context(), kind, attrs); err != nil {
+		if t, err = fetcher(m, text).FetchTree(m.Context(), attrs, r); err != nil {
 			fetchFail(m, ast.NoPos, err)
 		}
 	}); f != nil {
 		m.Trace(ast.NoPos, eval.Messagef("while fetching the input '%s'", text))
 		f.Throw()
 	}
-	return p, info
+	return t
 }
 
 // checkRelative refuses file addresses without a full path.
@@ -350,18 +339,18 @@ func (t *table) fetchMercurial(m *machine, pos ast.Pos, args []*value) value {
 		u = "file://" + u
 	}
 	attrs["url"] = u
-	p, info := fetchInput(m, attrs, inputText(m, attrs))
+	tree := fetchInput(m, attrs, inputText(m, attrs), eval.AllRegistries)
 	const noRev = "0000000000000000000000000000000000000000"
-	rev, _ := info["rev"].(string)
+	rev, _ := tree.Locked["rev"].(string)
 	if len(rev) < 12 {
 		rev = noRev
 	}
-	b := m.NewAttrs(5).PutName("outPath", storePathString(m, p)).
+	b := m.NewAttrs(5).PutName("outPath", storePathString(m, tree.Path)).
 		PutName("rev", eval.String(rev, 0)).PutName("shortRev", eval.String(rev[:12], 0))
-	if s, ok := info["ref"].(string); ok {
+	if s, ok := tree.Locked["ref"].(string); ok {
 		b.PutName("branch", eval.String(s, 0))
 	}
-	if n, ok := info["revCount"].(int64); ok {
+	if n, ok := tree.Locked["revCount"].(int64); ok {
 		b.PutName("revCount", eval.Int(n))
 	}
 	return eval.AttrsValue(b.Build())
@@ -433,10 +422,10 @@ func treeAttrs(m *machine, pos ast.Pos, set *eval.Attrs, attrs flakeref.Attrs, w
 
 // treeValue describes a fetched tree. A git tree with changes that are not
 // committed has the revision of zeros, for the sake of old expressions.
-func treeValue(m *machine, p storepath.Path, info map[string]any, git bool) value {
+func treeValue(m *machine, p storepath.Path, locked map[string]any, git bool) value {
 	b := m.NewAttrs(10).PutName("outPath", storePathString(m, p))
 	put := func(name string) bool {
-		switch x := info[name].(type) {
+		switch x := locked[name].(type) {
 		case string:
 			b.PutName(name, eval.String(x, 0))
 		case int64:
@@ -452,7 +441,7 @@ func treeValue(m *machine, p storepath.Path, info map[string]any, git bool) valu
 	if !put("submodules") && git {
 		b.PutName("submodules", eval.Bool(false))
 	}
-	if rev, ok := info["rev"].(string); ok && len(rev) >= 7 {
+	if rev, ok := locked["rev"].(string); ok && len(rev) >= 7 {
 		b.PutName("rev", eval.String(rev, 0)).PutName("shortRev", eval.String(rev[:7], 0))
 	} else if git {
 		b.PutName("rev", eval.String(strings.Repeat("0", 40), 0)).PutName("shortRev", eval.String("0000000", 0))
@@ -463,7 +452,8 @@ func treeValue(m *machine, p storepath.Path, info map[string]any, git bool) valu
 	put("dirtyRev")
 	put("dirtyShortRev")
 	if put("lastModified") {
-		put("lastModifiedDate")
+		n, _ := locked["lastModified"].(int64)
+		b.PutName("lastModifiedDate", eval.String(time.Unix(n, 0).UTC().Format("20060102150405"), 0))
 	}
 	return eval.AttrsValue(b.Build())
 }

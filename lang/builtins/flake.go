@@ -1,16 +1,12 @@
 package builtins
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
 	"path"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -21,8 +17,7 @@ import (
 )
 
 // getFlake is the outputs of a flake. Its inputs are those of its lock file;
-// an input that is not locked there is fetched as it is now, and looked into
-// for inputs of its own. No lock file is written.
+// what that lacks is locked now, but no lock file is written.
 func (t *table) getFlake(m *machine, pos ast.Pos, args []*value) value {
 	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the argument passed to builtins.getFlake")
 	ref, fragment, err := flakeref.Parse(s, true)
@@ -32,230 +27,241 @@ func (t *table) getFlake(m *machine, pos ast.Pos, args []*value) value {
 	if fragment != "" {
 		m.Fail(diag.Eval, ast.NoPos, "unexpected fragment '%s' in flake reference '%s'", fragment, s)
 	}
-	if m.E.Options().Pure && !isLocked(ref.Input) {
+	if m.E.Options().Pure && !ref.Input.IsLocked() {
 		m.Fail(diag.Eval, ast.NoPos, "cannot call 'getFlake' on unlocked flake reference '%s', at %s (use --impure to override)", s, m.E.PosText(pos))
 	}
-	return callFlake(m, pos, ref, m.E.Options().Pure)
+	f := LockFlake(m, ref, LockOptions{LockedOnly: m.E.Options().Pure})
+	if f.Changed() {
+		f.LeaveUnwritten()
+	}
+	return f.Outputs(m, pos)
 }
 
-// Flake is the outputs of a flake that a command names: what getFlake gives,
-// but inputs that are not locked are fetched in pure mode too, for it is the
-// user who asks for them. It runs within Do.
-func Flake(m *eval.Machine, ref flakeref.Ref) eval.Value { return callFlake(m, ast.NoPos, ref, false) }
+// LockOptions say how the inputs of a flake are locked.
+type LockOptions struct {
+	// LockedOnly refuses inputs that are neither in a lock file nor locked by
+	// themselves.
+	LockedOnly bool
+	// Old is a lock file to take locks from, in place of the flake's own; nil: none.
+	Old *flakeref.LockFile
+	// Recreate takes no locks from it, Update none for these inputs.
+	Recreate bool
+	Update   []flakeref.InputPath
+	// Override has references for inputs in place of those that flakes give.
+	Override []LockOverride
+}
 
-func callFlake(m *machine, pos ast.Pos, ref flakeref.Ref, lockedOnly bool) value {
-	l := &flakeLocker{m: m, pos: pos, overrides: map[string]flakeInput{}, lockedOnly: lockedOnly}
-	p, info := l.fetchTree(m, ref.Input)
-	root := l.node(m.NewValue(treeValue(m, p, info, false)), flakeDir(ref, info))
-	root.isFlake = true
-	l.lockFlake(root, nil)
-	if l.unlocked {
-		// With a lock file as it ought to be, the tree would be none that
-		// was committed.
-		delete(info, "rev")
-		delete(info, "revCount")
-		root.tree = m.NewValue(treeValue(m, p, info, false))
-	}
-	f := m.NewValue(m.ImportPath(internalDir + "/call-flake.nix"))
-	return m.Call(f, pos, l.graph(root), m.NewValue(eval.String(root.key, 0)))
+// LockOverride is a reference for the input at a path.
+type LockOverride struct {
+	Path flakeref.InputPath
+	Ref  flakeref.Ref
+}
+
+// LockedFlake is a flake with the locks of its inputs.
+type LockedFlake struct {
+	*Flake
+	// Old is the lock file that was there, Lock what it ought to be.
+	Old, Lock *flakeref.LockFile
+
+	trees     map[*flakeref.LockNode]flakeTree // of nodes that had to be fetched
+	unwritten bool
+}
+
+// Flake is a flake.nix and the tree that it is in.
+type Flake struct {
+	// Original is the reference it was asked for by, Resolved what that stands
+	// for, and Locked the one that always means this tree, as far as there is one.
+	Original, Resolved, Locked flakeref.Ref
+	// Path is the tree in the store.
+	Path storepath.Path
+	// Description is empty if the flake has none.
+	Description string
+
+	inputs map[string]flakeInput
+	tree   flakeTree
+}
+
+// flakeTree is the folder of a flake in a tree.
+type flakeTree struct {
+	value *value // a set with outPath; it may have to be fetched still
+	dir   string
 }
 
 // flakeInput is an input as a flake.nix describes it, or a lock file.
 type flakeInput struct {
-	ref       *flakeref.Ref // nil: the registry's entry of that name
-	follows   []string      // from the root; nil: none
+	ref       *flakeref.Ref      // nil: the registry's entry of that name
+	follows   flakeref.InputPath // from the root; nil: none
 	isFlake   bool
 	overrides map[string]flakeInput
-	locked    *lockedNode // what a lock file has for it
 }
 
-// flakeNode is a tree in the graph of inputs.
-type flakeNode struct {
-	key     string
-	tree    *value // a set with outPath; may have to be fetched still
-	dir     string
-	isFlake bool
-	inputs  map[string]flakeEdge
+// flakeOverride is what a flake says of an input of one of its inputs.
+type flakeOverride struct {
+	flakeInput
+	from   flakeTree          // that a relative reference is relative to
+	parent flakeref.InputPath // where that stands; nil: a command says so
+	path   flakeref.InputPath
 }
 
-// flakeEdge leads to a node, or along a path of names from the root.
-type flakeEdge struct {
-	node    *flakeNode
-	follows []string
-}
-
-// lockFile is a flake.lock.
-type lockFile struct {
-	Version int                    `json:"version"`
-	Root    string                 `json:"root"`
-	Nodes   map[string]*lockedNode `json:"nodes"`
-}
-
-// lockedNode is a node of a lock file. An input is the name of a node or a
-// list of names to follow from the root.
-type lockedNode struct {
-	Inputs   map[string]any `json:"inputs"`
-	Locked   flakeref.Attrs `json:"locked"`
-	Original flakeref.Attrs `json:"original"`
-	Flake    *bool          `json:"flake"`
-}
-
-// flakeLocker builds the graph of a flake's inputs.
+// flakeLocker finds the locks of a flake's inputs.
 type flakeLocker struct {
 	m         *machine
-	pos       ast.Pos
-	nodes     []*flakeNode
-	overrides map[string]flakeInput // by path from the root
-	unlocked  bool                  // an input was not in the lock file
-	// lockedOnly refuses inputs that are in no lock file and not locked by themselves.
-	lockedOnly bool
+	o         LockOptions
+	overrides map[string]*flakeOverride // by path from the root
+	trees     map[*flakeref.LockNode]flakeTree
+	parents   []flakeref.Ref
+	seen      map[string]bool               // paths of inputs met
+	fetched   map[string]eval.FetchedTree   // by reference
+	update    map[string]flakeref.InputPath // inputs whose lock is not kept
 }
 
-func (l *flakeLocker) node(tree *value, dir string) *flakeNode {
-	n := &flakeNode{key: "node" + strconv.Itoa(len(l.nodes)), tree: tree, dir: dir, inputs: map[string]flakeEdge{}}
-	l.nodes = append(l.nodes, n)
-	return n
-}
-
-// fetch gets a tree now.
-func (l *flakeLocker) fetch(ref flakeref.Ref) *flakeNode {
-	p, info := l.fetchTree(l.m, ref.Input)
-	return l.node(l.m.NewValue(treeValue(l.m, p, info, false)), flakeDir(ref, info))
-}
-
-// flakeDir is the folder of a flake: as the reference says, or the registry.
-func flakeDir(ref flakeref.Ref, info map[string]any) string {
-	if ref.Dir == "" {
-		dir, _ := info["dir"].(string)
-		return dir
+// LockFlake reads a flake and locks its inputs. Locks are those of its lock
+// file as far as they are still for what flake.nix asks for; other inputs are
+// fetched. Nothing is written. It runs within Do.
+func LockFlake(m *eval.Machine, ref flakeref.Ref, o LockOptions) *LockedFlake {
+	l := &flakeLocker{
+		m: m, o: o, overrides: map[string]*flakeOverride{}, trees: map[*flakeref.LockNode]flakeTree{},
+		seen: map[string]bool{}, fetched: map[string]eval.FetchedTree{}, update: map[string]flakeref.InputPath{},
 	}
-	return ref.Dir
-}
-
-func (l *flakeLocker) fetchTree(m *machine, attrs flakeref.Attrs) (p storepath.Path, info map[string]any) {
-	text := inputText(m, attrs)
-	checkURI(m, text)
-	p, info = fetchInput(m, attrs, text)
-	m.E.AllowStorePath(p)
-	return p, info
-}
-
-// dirPath is the folder of a node's flake, which fetches its tree.
-func (l *flakeLocker) dirPath(n *flakeNode) string {
-	l.m.Force(n.tree, l.pos)
-	s, _ := l.m.CoerceToString(n.tree, l.pos, "", coerceLoose)
-	return path.Join(s, n.dir)
-}
-
-// lockFlake finds the inputs of a node that is a flake; at is the path to it.
-func (l *flakeLocker) lockFlake(n *flakeNode, at []string) {
-	dir := l.dirPath(n)
-	inputs := l.readInputs(dir, at)
-	var old *lockFile
-	if text, err := l.m.E.Files().ReadFile(path.Join(dir, "flake.lock")); err == nil {
-		old = l.parseLock(text, path.Join(dir, "flake.lock"))
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		fileFail(l.m, path.Join(dir, "flake.lock"), err)
+	f := &LockedFlake{Flake: l.get(ref, flakeref.InputPath{}, eval.AllRegistries), trees: l.trees, Lock: flakeref.NewLockFile()}
+	text, err := f.Locked.Text()
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
 	}
-	var root *lockedNode
-	if old != nil {
-		root = old.Nodes[old.Root]
+	m.Trace(ast.NoPos, eval.Messagef("while updating the lock file of flake '%s'", text))
+	if f.Old = o.Old; f.Old == nil {
+		f.Old = l.readLock(path.Join(l.dirPath(f.tree), "flake.lock"))
 	}
-	l.lockInputs(n, inputs, at, at, old, root)
-}
-
-func (l *flakeLocker) parseLock(text []byte, name string) *lockFile {
-	var f lockFile
-	d := json.NewDecoder(strings.NewReader(string(text)))
-	d.UseNumber()
-	if err := d.Decode(&f); err != nil {
-		l.m.Fail(diag.Eval, ast.NoPos, "while parsing the lock file '%s': %s", name, err.Error())
+	for _, x := range o.Override {
+		l.overrides[x.Path.String()] = &flakeOverride{flakeInput: flakeInput{ref: &x.Ref}, from: f.tree, path: x.Path}
 	}
-	if f.Version < 5 || f.Version > 7 {
-		l.m.Fail(diag.Eval, ast.NoPos, "lock file '%s' has unsupported version %d", name, f.Version)
+	for _, p := range o.Update {
+		l.update[p.String()] = p
 	}
-	for _, n := range f.Nodes {
-		numbers(n.Locked)
-		numbers(n.Original)
+	old := f.Old.Root
+	if o.Recreate {
+		old = nil
 	}
-	return &f
-}
-
-// numbers makes the numbers of a lock file those of references.
-func numbers(a flakeref.Attrs) {
-	for k, v := range a {
-		if n, ok := v.(json.Number); ok {
-			i, _ := n.Int64() // all are times and counts
-			a[k] = i
-		}
-	}
-}
-
-// lockInputs gives a node its inputs. lockRoot is where the flake stands
-// whose lock file old is; have is the node of that file for this one.
-func (l *flakeLocker) lockInputs(n *flakeNode, inputs map[string]flakeInput, at, lockRoot []string, old *lockFile, have *lockedNode) {
-	m := l.m
-	m.EnterCall(l.pos)
-	for name, in := range inputs {
-		l.noteOverrides(in.overrides, append(slices.Clone(at), name))
-	}
-	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		in := inputs[name]
-		here := append(slices.Clone(at), name)
-		if o, ok := l.overrides[strings.Join(here, "/")]; ok {
-			o.isFlake = in.isFlake
-			if o.ref != nil || o.follows != nil {
-				in = o
+	l.trees[f.Lock.Root] = f.tree
+	l.lock(f.inputs, f.Lock.Root, flakeref.InputPath{}, old, flakeref.InputPath{}, f.tree, false)
+	for _, x := range o.Override {
+		if key := x.Path.String(); !l.seen[key] {
+			text, err := x.Ref.Text()
+			if err != nil {
+				m.FailErr(ast.NoPos, err)
 			}
+			warnf(m, "the flag '--override-input %s %s' does not match any input", key, text)
 		}
-		if in.follows != nil {
-			n.inputs[name] = flakeEdge{follows: in.follows}
-			continue
+	}
+	for _, p := range o.Update {
+		if !l.seen[p.String()] {
+			warnf(m, "'%s' does not match any input of this flake", p.String())
 		}
-		ref := flakeref.Ref{Input: flakeref.Attrs{"type": "indirect", "id": name}}
-		if in.ref != nil {
-			ref = *in.ref
-		}
-		child := in.locked
-		if child == nil && old != nil && have != nil {
-			if key, ok := have.Inputs[name].(string); ok {
-				if c := old.Nodes[key]; c != nil && reflect.DeepEqual(map[string]any(c.Original), map[string]any(ref.Attrs())) {
-					child = c
+	}
+	if err := f.Lock.Check(); err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	m.Pop()
+	return f
+}
+
+// Changed tells whether the lock file is not what it ought to be.
+func (f *LockedFlake) Changed() bool { return f.Old.Text() != f.Lock.Text() }
+
+// LeaveUnwritten says that the lock file stays as it was. The tree is then
+// none that was committed, so its revision is not shown.
+func (f *LockedFlake) LeaveUnwritten() { f.unwritten = true }
+
+// Reread fetches the flake itself again, after its lock file was written.
+func (f *LockedFlake) Reread(m *eval.Machine) {
+	l := &flakeLocker{m: m, fetched: map[string]eval.FetchedTree{}}
+	f.Flake = l.get(f.Original, flakeref.InputPath{}, eval.AllRegistries)
+	f.trees[f.Lock.Root] = f.tree
+}
+
+// Outputs calls the flake. It runs within Do.
+func (f *LockedFlake) Outputs(m *eval.Machine, pos ast.Pos) eval.Value {
+	if f.unwritten {
+		attrs := maps.Clone(f.Locked.Input)
+		delete(attrs, "rev")
+		delete(attrs, "revCount")
+		f.trees[f.Lock.Root] = flakeTree{m.NewValue(treeValue(m, f.Path, attrs, false)), f.tree.dir}
+	}
+	names := f.Lock.Names()
+	set := m.NewAttrs(len(names))
+	for n, name := range names {
+		inputs := m.NewAttrs(len(n.Inputs))
+		for _, in := range slices.Sorted(maps.Keys(n.Inputs)) {
+			e := n.Inputs[in]
+			if e.Node == nil {
+				var err error
+				if e.Node, err = f.Lock.Find(e.Follows); err != nil {
+					m.FailErr(ast.NoPos, err)
 				}
 			}
+			inputs.PutName(in, eval.String(names[e.Node], 0))
 		}
-		if child != nil {
-			n.inputs[name] = flakeEdge{node: l.lockedInput(n, child, in, here, lockRoot, old)}
-		} else {
-			n.inputs[name] = flakeEdge{node: l.newInput(n, ref, in, here)}
-		}
+		tree := f.treeOf(m, n)
+		b := m.NewAttrs(4)
+		b.Put(m.E.Symbols.Intern("tree"), tree.value, ast.NoPos)
+		b.PutName("dir", eval.String(tree.dir, 0)).PutName("flake", eval.Bool(n.IsFlake || n == f.Lock.Root))
+		b.PutName("inputs", eval.AttrsValue(inputs.Build()))
+		set.PutName(name, eval.AttrsValue(b.Build()))
 	}
-	m.LeaveCall()
+	call := m.NewValue(m.ImportPath(internalDir + "/call-flake.nix"))
+	return m.Call(call, pos, m.NewValue(eval.AttrsValue(set.Build())), m.NewValue(eval.String(names[f.Lock.Root], 0)))
 }
 
-// noteOverrides keeps what a flake says about the inputs of its inputs. What
-// was said nearer to the root counts.
-func (l *flakeLocker) noteOverrides(overrides map[string]flakeInput, at []string) {
-	for name, in := range overrides {
-		here := append(slices.Clone(at), name)
-		key := strings.Join(here, "/")
-		if _, ok := l.overrides[key]; !ok {
-			l.overrides[key] = in
-		}
-		l.noteOverrides(in.overrides, here)
+// treeOf is the tree of a node. One that was not needed yet is fetched when
+// it is.
+func (f *LockedFlake) treeOf(m *machine, n *flakeref.LockNode) flakeTree {
+	if t, ok := f.trees[n]; ok {
+		return t
 	}
+	if in := n.Locked.Input; in.IsRelative() {
+		parent := f.Lock.Root
+		if n.Parent != nil {
+			var err error
+			if parent, err = f.Lock.Find(n.Parent); err != nil {
+				m.FailErr(ast.NoPos, err)
+			}
+			if parent == nil {
+				m.Fail(diag.Eval, ast.NoPos, "lock file references missing node '%s'", n.Parent.String())
+			}
+		}
+		// As the reference has it: the whole parent, and a path that is not made canonical.
+		t := f.treeOf(m, parent)
+		dir, _ := in["path"].(string)
+		if t.dir != "" {
+			dir = t.dir + "/" + dir
+		}
+		f.trees[n] = flakeTree{t.value, dir}
+		return f.trees[n]
+	}
+	t := flakeTree{m.LazyGo(func(m *machine) value {
+		if p, ok := storedTree(m, n.Locked.Input); ok {
+			return treeValue(m, p, n.Locked.Input, false)
+		}
+		l := flakeLocker{m: m}
+		t := l.fetchTree(n.Locked.Input, eval.GlobalRegistry)
+		return treeValue(m, t.Path, t.Locked, false)
+	}), n.Locked.Dir}
+	f.trees[n] = t
+	return t
 }
 
-// relative is the folder of an input that lies in the tree of its parent.
-func relative(parent *flakeNode, attrs flakeref.Attrs) (dir string, ok bool) {
-	p, _ := attrs["path"].(string)
-	if attrs["type"] != "path" || strings.HasPrefix(p, "/") {
-		return "", false
+// TreePath is the store path of a node's tree, which is fetched if that is
+// asked for. It runs within Do.
+func (f *LockedFlake) TreePath(m *eval.Machine, n *flakeref.LockNode, fetch bool) (storepath.Path, error) {
+	if fetch {
+		m.Force(f.treeOf(m, n).value, ast.NoPos)
 	}
-	if dir = path.Join(parent.dir, p); dir == "." {
-		dir = ""
+	nar, _ := n.Locked.Input["narHash"].(string)
+	h, err := hash.ParseAny(nar, 0)
+	if err != nil {
+		return storepath.Path{}, err
 	}
-	return dir, true
+	return m.E.Options().Scheme.FixedOutputPath("source", storepath.NAR, h, nil, false)
 }
 
 // storedTree finds a tree in the store by the hash that a lock file has for it.
@@ -273,135 +279,79 @@ func storedTree(m *machine, attrs flakeref.Attrs) (storepath.Path, bool) {
 	if err != nil || o.Paths.EnsurePath(m.Context(), p) != nil {
 		return storepath.Path{}, false
 	}
-	if n, ok := attrs["lastModified"].(int64); ok {
-		attrs["lastModifiedDate"] = time.Unix(n, 0).UTC().Format("20060102150405")
-	}
 	m.E.AllowStorePath(p)
 	return p, true
 }
 
-// sameTree is the tree of a node, of which only the path is known to an input
-// that lies within.
-func (l *flakeLocker) sameTree(n *flakeNode) *value {
+func (l *flakeLocker) fetchTree(attrs flakeref.Attrs, r eval.Registries) eval.FetchedTree {
+	text := inputText(l.m, attrs)
+	if t, ok := l.fetched[text]; ok {
+		return t
+	}
+	checkURI(l.m, text)
+	t := fetchInput(l.m, attrs, text, r)
+	l.m.E.AllowStorePath(t.Path)
+	if l.fetched != nil {
+		l.fetched[text] = t
+	}
+	return t
+}
+
+// get fetches a flake and reads its flake.nix; at is its path from the root.
+func (l *flakeLocker) get(ref flakeref.Ref, at flakeref.InputPath, r eval.Registries) *Flake {
+	t := l.fetchTree(ref.Input, r)
+	dir := ref.Dir
+	if t.Dir != "" {
+		dir = t.Dir
+	}
+	f := &Flake{
+		Original: ref, Path: t.Path,
+		Resolved: flakeref.Ref{Input: t.Resolved, Dir: dir}, Locked: flakeref.Ref{Input: t.Locked, Dir: dir},
+		tree: flakeTree{l.m.NewValue(treeValue(l.m, t.Path, t.Locked, false)), dir},
+	}
+	l.read(f, at)
+	return f
+}
+
+// within is the flake at a relative reference from another.
+func (l *flakeLocker) within(from flakeTree, ref flakeref.Ref, at flakeref.InputPath) *Flake {
+	f := &Flake{Original: ref, Resolved: ref, Locked: ref, tree: l.relative(from, ref)}
+	l.read(f, at)
+	return f
+}
+
+// relative is the folder that a relative reference means. Of the tree that it
+// is in only the path is known there.
+func (l *flakeLocker) relative(from flakeTree, ref flakeref.Ref) flakeTree {
+	p, _ := ref.Input["path"].(string)
 	outPath := l.m.E.Sym.OutPath
-	return l.m.LazyGo(func(m *machine) value {
-		m.Force(n.tree, l.pos)
-		v, _ := n.tree.Attrs().Get(outPath)
+	tree := l.m.LazyGo(func(m *machine) value {
+		m.Force(from.value, ast.NoPos)
+		v, _ := from.value.Attrs().Get(outPath)
 		return eval.AttrsValue(m.NewAttrs(1).Put(outPath, v, ast.NoPos).Build())
 	})
+	return flakeTree{tree, strings.TrimPrefix(path.Join("/", from.dir, p, ref.Dir), "/")}
 }
 
-// lockedInput is an input as the lock file has it; it is fetched when needed.
-func (l *flakeLocker) lockedInput(parent *flakeNode, locked *lockedNode, in flakeInput, at, lockRoot []string, old *lockFile) *flakeNode {
-	attrs := maps.Clone(locked.Locked)
-	dir, _ := attrs["dir"].(string)
-	delete(attrs, "dir")
-	var child *flakeNode
-	if _, ok := relative(parent, attrs); ok {
-		// As the reference has it: the whole parent, and a path that is not made canonical.
-		p, _ := attrs["path"].(string)
-		if parent.dir != "" {
-			p = parent.dir + "/" + p
-		}
-		child = l.node(parent.tree, p)
-	} else {
-		child = l.node(l.m.LazyGo(func(m *machine) value {
-			checked, err := flakeref.CheckInput(attrs)
-			if err != nil {
-				m.FailErr(ast.NoPos, err)
-			}
-			if p, ok := storedTree(m, checked); ok {
-				return treeValue(m, p, checked, false)
-			}
-			p, info := l.fetchTree(m, checked)
-			return treeValue(m, p, info, false)
-		}), dir)
-	}
-	child.isFlake = locked.Flake == nil || *locked.Flake
-	inputs := map[string]flakeInput{}
-	for name, spec := range locked.Inputs {
-		switch spec := spec.(type) {
-		case string:
-			c := old.Nodes[spec]
-			if c == nil {
-				l.m.Fail(diag.Eval, ast.NoPos, "lock file references missing node '%s'", spec)
-			}
-			ref, err := flakeref.FromAttrs(c.Original)
-			if err != nil {
-				l.m.FailErr(ast.NoPos, err)
-			}
-			inputs[name] = flakeInput{ref: &ref, isFlake: c.Flake == nil || *c.Flake, locked: c}
-		case []any:
-			follows := slices.Clone(lockRoot)
-			if follows == nil {
-				follows = []string{}
-			}
-			for _, s := range spec {
-				s, _ := s.(string)
-				follows = append(follows, s)
-			}
-			inputs[name] = flakeInput{follows: follows}
-		}
-	}
-	l.lockInputs(child, inputs, at, lockRoot, old, locked)
-	return child
+// dirPath is the folder of a flake, whose tree it fetches.
+func (l *flakeLocker) dirPath(t flakeTree) string {
+	l.m.Force(t.value, ast.NoPos)
+	s, _ := l.m.CoerceToString(t.value, ast.NoPos, "", coerceLoose)
+	return path.Join(s, t.dir)
 }
 
-// newInput is an input that no lock file has.
-func (l *flakeLocker) newInput(parent *flakeNode, ref flakeref.Ref, in flakeInput, at []string) *flakeNode {
-	l.unlocked = true
-	var child *flakeNode
-	if d, ok := relative(parent, ref.Input); ok {
-		child = l.node(l.sameTree(parent), path.Join(d, ref.Dir))
-	} else {
-		if l.lockedOnly && !isLocked(ref.Input) {
-			l.m.Fail(diag.Eval, ast.NoPos, "in pure evaluation mode, '%s' doesn't fetch unlocked input '%s'", "getFlake", inputText(l.m, ref.Input))
-		}
-		child = l.fetch(ref)
+// readLock reads a lock file; one that is not there is empty.
+func (l *flakeLocker) readLock(name string) *flakeref.LockFile {
+	text, err := l.m.E.Files().ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return flakeref.NewLockFile()
 	}
-	child.isFlake = in.isFlake
-	if child.isFlake {
-		l.lockFlake(child, at)
+	if err != nil {
+		fileFail(l.m, name, err)
 	}
-	return child
-}
-
-// resolve follows a path of input names from the root.
-func (l *flakeLocker) resolve(root *flakeNode, names []string, depth int) *flakeNode {
-	if depth > 100 {
-		l.m.Fail(diag.Eval, ast.NoPos, "follow cycle detected: [%s]", strings.Join(names, "/"))
+	f, err := flakeref.ParseLock(text, name, func(s string) { warnf(l.m, "%s", s) })
+	if err != nil {
+		l.m.FailErr(ast.NoPos, err)
 	}
-	n := root
-	for i, name := range names {
-		e, ok := n.inputs[name]
-		if !ok {
-			l.m.Fail(diag.Eval, ast.NoPos, "input '%s' follows a non-existent input '%s'", strings.Join(names, "/"), strings.Join(names[:i+1], "/"))
-		}
-		if n = e.node; n == nil {
-			n = l.resolve(root, e.follows, depth+1)
-		}
-	}
-	return n
-}
-
-// graph is the nodes as call-flake.nix wants them.
-func (l *flakeLocker) graph(root *flakeNode) *value {
-	m := l.m
-	set := m.NewAttrs(len(l.nodes))
-	for _, n := range l.nodes {
-		inputs := m.NewAttrs(len(n.inputs))
-		for _, name := range slices.Sorted(maps.Keys(n.inputs)) {
-			e := n.inputs[name]
-			if e.node == nil {
-				e.node = l.resolve(root, e.follows, 0)
-			}
-			inputs.PutName(name, eval.String(e.node.key, 0))
-		}
-		b := m.NewAttrs(4)
-		b.Put(m.E.Symbols.Intern("tree"), n.tree, ast.NoPos)
-		b.PutName("dir", eval.String(n.dir, 0)).PutName("flake", eval.Bool(n.isFlake))
-		b.PutName("inputs", eval.AttrsValue(inputs.Build()))
-		set.PutName(n.key, eval.AttrsValue(b.Build()))
-	}
-	return m.NewValue(eval.AttrsValue(set.Build()))
+	return f
 }

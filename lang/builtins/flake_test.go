@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,25 +27,26 @@ type treeFetcher struct {
 	fetched map[string]int
 }
 
-func (f *treeFetcher) FetchTree(_ context.Context, kind string, attrs map[string]any) (storepath.Path, map[string]any, error) {
+func (f *treeFetcher) FetchTree(_ context.Context, attrs map[string]any, _ eval.Registries) (t eval.FetchedTree, err error) {
 	name, _ := attrs["path"].(string)
-	if kind != "path" {
-		return storepath.Path{}, nil, errors.New("only paths")
+	if attrs["type"] != "path" {
+		return t, errors.New("only paths")
 	}
 	f.fetched[name]++
 	dir := filepath.Join(f.root, name)
 	h, _, err := nar.HashTree(hash.SHA256, nar.OS(), dir, nil)
 	if err != nil {
-		return storepath.Path{}, nil, err
+		return t, err
 	}
-	p, err := f.scheme.SourcePath("source", h, nil, false)
-	if err != nil {
-		return p, nil, err
+	if t.Path, err = f.scheme.SourcePath("source", h, nil, false); err != nil {
+		return t, err
 	}
-	if dest := f.scheme.Print(p); !exists(dest) {
+	if dest := f.scheme.Print(t.Path); !exists(dest) {
 		err = os.CopyFS(dest, os.DirFS(dir))
 	}
-	return p, map[string]any{"narHash": h.SRI(), "lastModified": int64(1), "rev": strings.Repeat("1", 40)}, err
+	t.Resolved, t.Locked = attrs, maps.Clone(attrs)
+	t.Locked["narHash"], t.Locked["lastModified"], t.Locked["rev"] = h.SRI(), int64(1), strings.Repeat("1", 40)
+	return t, err
 }
 
 // dirStore says what lies in the store directory; more is not asked of it.
@@ -92,7 +94,7 @@ func TestGetFlake(t *testing.T) {
 		"c/flake.nix":        `{ outputs = { self, ... }: { v = "c"; }; }`,
 		"data/file":          "text",
 		"locked/flake.nix":   `{ inputs.c.url = "path:/c"; outputs = { self, c }: { v = c.v; rev = self.rev; other = 1; }; }`,
-		"locked/flake.lock":  `{"version":7,"root":"root","nodes":{"root":{"inputs":{"c":"x"}},"x":{"locked":{"type":"path","path":"/old"},"original":{"type":"path","path":"/c"}}}}`,
+		"locked/flake.lock":  `{"version":7,"root":"root","nodes":{"root":{"inputs":{"c":"x"}},"x":{"locked":{"type":"path","path":"/old","narHash":"sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"original":{"type":"path","path":"/c"}}}}`,
 		"old/flake.nix":      `{ outputs = { self }: { v = "old c"; }; }`,
 		"cycle/flake.nix":    `{ inputs.x.follows = "y"; inputs.y.follows = "x"; outputs = { self, x, y }: { v = x; }; }`,
 		"nothing/flake.nix":  `{ description = "no outputs"; }`,
@@ -116,7 +118,7 @@ func TestGetFlake(t *testing.T) {
 		{`f "/nothing"`, "", "lacks attribute 'outputs'"},
 		{`f "/unknown"`, "", "has an unsupported attribute 'outpust'"},
 		{`f "/both"`, "", "flake input has both a flake reference and a follows attribute"},
-		{`(f "/function").x`, "", "the 'outputs' of a flake must be a function"},
+		{`(f "/function").x`, "", "expected a function but got an integer"},
 		{`builtins.getFlake "a"`, "", "only paths"},
 		{`builtins.getFlake "path:/a#x"`, "", "unexpected fragment 'x'"},
 	} {

@@ -2,6 +2,8 @@ package builtins
 
 import (
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -10,40 +12,53 @@ import (
 	"github.com/seed192a40f6/glang/lang/flakeref"
 )
 
-// readInputs reads the inputs of the flake.nix in a folder; at is the path of
-// the flake from the root, which what it says of following is relative to.
-func (l *flakeLocker) readInputs(dir string, at []string) map[string]flakeInput {
+// read reads the flake.nix of a flake; at is the path of the flake from the
+// root, which what it says of following is relative to.
+func (l *flakeLocker) read(f *Flake, at flakeref.InputPath) {
 	m := l.m
+	dir := l.dirPath(f.tree)
 	file := path.Join(dir, "flake.nix")
 	flake := m.ImportPath(file)
 	set := m.ForceAttrs(m.NewValue(flake), ast.NoPos, "")
-	for a := range set.Ordered(m) {
-		switch name := m.E.Symbols.Name(a.Name); name {
-		case "description", "inputs", "outputs", "nixConfig":
-		default:
-			m.Fail(diag.Eval, ast.NoPos, "flake '%s' has an unsupported attribute '%s', at %s", m.E.DisplayPath(file), name, m.E.PosText(a.Pos))
-		}
+	if v, pos, ok := lookup(m, set, "description"); ok {
+		l.expect(v, eval.KindString, "a string", pos)
+		f.Description = v.Str()
 	}
-	inputs := map[string]flakeInput{}
-	if v, at2, ok := lookup(m, set, "inputs"); ok {
-		inputs = l.parseInputs(v, at2, at)
+	f.inputs = map[string]flakeInput{}
+	if v, pos, ok := lookup(m, set, "inputs"); ok {
+		f.inputs = l.parseInputs(v, pos, at, dir)
 	}
-	v, _, ok := set.Find(m.E.Sym.Outputs)
+	text, err := f.Resolved.Text()
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	v, pos, ok := set.Find(m.E.Sym.Outputs)
 	if !ok {
-		m.Fail(diag.Eval, ast.NoPos, "flake '%s' lacks attribute 'outputs'", m.E.DisplayPath(file))
+		m.Fail(diag.Eval, ast.NoPos, "flake '%s' lacks attribute 'outputs'", text)
 	}
-	m.Force(v, ast.NoPos)
+	m.Force(v, pos)
+	switch v.Kind() {
+	case eval.KindLambda, eval.KindBuiltin, eval.KindPartial:
+	default:
+		m.Fail(diag.Eval, ast.NoPos, "expected a function but got %s at %s", m.ShowType(v), m.E.PosText(pos))
+	}
 	if v.Kind() == eval.KindLambda {
-		if f := m.Function(v).Formals; f != nil {
-			for i := range f.List {
-				name := m.E.Symbols.Name(f.List[i].Name)
-				if _, ok := inputs[name]; !ok && name != "self" {
-					inputs[name] = flakeInput{isFlake: true}
+		if formals := m.Function(v).Formals; formals != nil {
+			for i := range formals.List {
+				name := m.E.Symbols.Name(formals.List[i].Name)
+				if _, ok := f.inputs[name]; !ok && name != "self" {
+					f.inputs[name] = flakeInput{isFlake: true}
 				}
 			}
 		}
 	}
-	return inputs
+	for a := range set.Ordered(m) {
+		switch name := m.E.Symbols.Name(a.Name); name {
+		case "description", "inputs", "outputs", "nixConfig":
+		default:
+			m.Fail(diag.Eval, ast.NoPos, "flake '%s' has an unsupported attribute '%s', at %s", text, name, m.E.PosText(a.Pos))
+		}
+	}
 }
 
 func (l *flakeLocker) expect(v *value, kind eval.Kind, want string, pos ast.Pos) {
@@ -53,19 +68,20 @@ func (l *flakeLocker) expect(v *value, kind eval.Kind, want string, pos ast.Pos)
 	}
 }
 
-func (l *flakeLocker) parseInputs(v *value, pos ast.Pos, at []string) map[string]flakeInput {
+// parseInputs reads a set of inputs; dir is the folder of the flake.
+func (l *flakeLocker) parseInputs(v *value, pos ast.Pos, at flakeref.InputPath, dir string) map[string]flakeInput {
 	l.expect(v, eval.KindAttrs, "a set", pos)
 	inputs := map[string]flakeInput{}
 	set := v.Attrs()
 	for a := range set.Ordered(l.m) {
 		if name := l.m.E.Symbols.Name(a.Name); name != "self" {
-			inputs[name] = l.parseInput(a.Value, a.Pos, at)
+			inputs[name] = l.parseInput(a.Value, a.Pos, at, dir)
 		}
 	}
 	return inputs
 }
 
-func (l *flakeLocker) parseInput(v *value, pos ast.Pos, at []string) flakeInput {
+func (l *flakeLocker) parseInput(v *value, pos ast.Pos, at flakeref.InputPath, dir string) flakeInput {
 	m := l.m
 	l.expect(v, eval.KindAttrs, "a set", pos)
 	in := flakeInput{isFlake: true}
@@ -73,7 +89,7 @@ func (l *flakeLocker) parseInput(v *value, pos ast.Pos, at []string) flakeInput 
 	set := v.Attrs()
 	for a := range set.Ordered(m) {
 		m.TraceSymbol(a.Pos, "while evaluating flake attribute '%s'", a.Name)
-		l.inputAttr(&in, attrs, a, at)
+		l.inputAttr(&in, attrs, a, at, dir)
 		m.Pop()
 	}
 	url, hasURL := attrs["url"].(string)
@@ -106,7 +122,7 @@ func (l *flakeLocker) parseInput(v *value, pos ast.Pos, at []string) flakeInput 
 }
 
 // inputAttr takes one attribute of the description of an input.
-func (l *flakeLocker) inputAttr(in *flakeInput, attrs flakeref.Attrs, a eval.Attr, at []string) {
+func (l *flakeLocker) inputAttr(in *flakeInput, attrs flakeref.Attrs, a eval.Attr, at flakeref.InputPath, dir string) {
 	m := l.m
 	name := m.E.Symbols.Name(a.Name)
 	switch name {
@@ -115,20 +131,28 @@ func (l *flakeLocker) inputAttr(in *flakeInput, attrs flakeref.Attrs, a eval.Att
 		in.isFlake = a.Value.Bool()
 		return
 	case "inputs":
-		in.overrides = l.parseInputs(a.Value, a.Pos, at)
+		in.overrides = l.parseInputs(a.Value, a.Pos, at, dir)
 		return
 	case "follows":
 		l.expect(a.Value, eval.KindString, "a string", a.Pos)
-		in.follows = append([]string{}, at...)
-		for part := range strings.SplitSeq(a.Value.Str(), "/") {
-			if part != "" {
-				in.follows = append(in.follows, part)
-			}
+		p, err := flakeref.ParseInputPath(a.Value.Str())
+		if err != nil {
+			m.FailErr(ast.NoPos, err)
 		}
+		in.follows = append(slices.Clone(at), p...)
 		return
 	}
 	m.Force(a.Value, a.Pos)
 	switch a.Value.Kind() {
+	case eval.KindPath:
+		if name != "url" {
+			m.Fail(diag.Type, ast.NoPos, "flake input attribute '%s' is %s while a string, Boolean, or integer is expected", eval.QuoteName(name), m.ShowType(a.Value))
+		}
+		rel, err := filepath.Rel(dir, a.Value.Path())
+		if err != nil {
+			m.FailErr(ast.NoPos, err)
+		}
+		attrs[name] = "path:" + rel
 	case eval.KindString:
 		attrs[name] = a.Value.Str()
 	case eval.KindBool:

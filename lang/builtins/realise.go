@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -8,6 +9,10 @@ import (
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
+
+// ErrImportFromDerivation is the cause where evaluation had to build something
+// and may not.
+var ErrImportFromDerivation = errors.New("import from derivation is not allowed")
 
 // firstInvalid finds a path of a context that the store does not have.
 func firstInvalid(m *machine, ctx eval.Context) (storepath.Path, bool) {
@@ -46,7 +51,8 @@ func realiseContext(m *machine, ctx eval.Context) map[string]string {
 	}
 	first := o.Scheme.Print(builds[0].Path) + "^" + builds[0].Output
 	if !o.AllowImportFromDerivation {
-		m.Fail(diag.Eval, ast.NoPos, "cannot build '%s' during evaluation because the option 'allow-import-from-derivation' is disabled", first)
+		m.Errorf(diag.Eval, ast.NoPos, "cannot build '%s' during evaluation because the option 'allow-import-from-derivation' is disabled", first).
+			WithCause(ErrImportFromDerivation).Throw()
 	}
 	if o.TraceImportFromDerivation {
 		warnf(m, "built '%s' during evaluation due to an import from derivation", first)

@@ -172,9 +172,30 @@ type Fetcher interface {
 	FetchFile(ctx context.Context, url, name string, expected hash.Hash) (storepath.Path, error)
 	// FetchTarball downloads and unpacks an archive.
 	FetchTarball(ctx context.Context, url, name string, expected hash.Hash) (storepath.Path, error)
-	// FetchTree fetches by attributes (builtins.fetchTree, fetchGit); the
-	// result's attributes are strings, int64 and bool.
-	FetchTree(ctx context.Context, kind string, attrs map[string]any) (path storepath.Path, info map[string]any, err error)
+	// FetchTree fetches by attributes (builtins.fetchTree, fetchGit).
+	FetchTree(ctx context.Context, attrs map[string]any, r Registries) (FetchedTree, error)
+}
+
+// Registries are those that say what the name of a flake stands for.
+type Registries uint8
+
+const (
+	AllRegistries Registries = iota
+	// GlobalRegistry leaves out those of the user and the system, so that what
+	// comes of it does not depend on the machine.
+	GlobalRegistry
+)
+
+// FetchedTree is what [Fetcher.FetchTree] found. Attributes are strings, int64
+// and bool.
+type FetchedTree struct {
+	Path storepath.Path
+	// Resolved are the attributes asked for, or those that the name of a flake
+	// stands for; Locked are these and what is known of the tree: narHash, rev,
+	// lastModified and the like.
+	Resolved, Locked map[string]any
+	// Dir is the folder that has the flake, if the name stands for one.
+	Dir string
 }
 
 // ClosureStore copies closures from other stores, given by address, into the

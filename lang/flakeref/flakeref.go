@@ -27,11 +27,12 @@ type Ref struct {
 }
 
 var (
-	flakeID  = lazyre.New(`^([a-zA-Z][a-zA-Z0-9_-]*)(?:/([^#?]*))?(?:#(.*))?$`)
-	refName  = lazyre.New(`^[a-zA-Z0-9@][a-zA-Z0-9_./@+-]*$`)
-	revision = lazyre.New(`^[0-9a-fA-F]{40}$`)
-	pathRef  = lazyre.New(`^([^?#]*)(?:\?([^#]*))?(?:#((?s:.*)))?$`)
-	hostName = lazyre.New(`^[a-zA-Z0-9.-]*$`)
+	flakeID   = lazyre.New(`^([a-zA-Z][a-zA-Z0-9_-]*)(?:/([^#?]*))?(?:#(.*))?$`)
+	refName   = lazyre.New(`^[a-zA-Z0-9@][a-zA-Z0-9_./@+-]*$`)
+	revision  = lazyre.New(`^[0-9a-fA-F]{40}$`)
+	pathRef   = lazyre.New(`^([^?#]*)(?:\?([^#]*))?(?:#((?s:.*)))?$`)
+	inputName = lazyre.New(`^[a-zA-Z][a-zA-Z0-9_-]*$`)
+	hostName  = lazyre.New(`^[a-zA-Z0-9.-]*$`)
 )
 
 // Parse reads a reference; what follows "#" is returned as the fragment.
