@@ -70,12 +70,20 @@ func CompareVersions(a, b string) int {
 		var c1, c2 string
 		c1, a = NextComponent(a)
 		c2, b = NextComponent(b)
-		if componentLess(c1, c2) {
-			return -1
+		if r := CompareComponents(c1, c2); r != 0 {
+			return r
 		}
-		if componentLess(c2, c1) {
-			return 1
-		}
+	}
+	return 0
+}
+
+// CompareComponents orders two components of versions.
+func CompareComponents(c1, c2 string) int {
+	switch {
+	case componentLess(c1, c2):
+		return -1
+	case componentLess(c2, c1):
+		return 1
 	}
 	return 0
 }

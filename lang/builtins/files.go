@@ -12,7 +12,6 @@ import (
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
-	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -104,8 +103,8 @@ func referencesIn(m *machine, name string, text []byte) eval.Context {
 
 func hashFile(m *machine, pos ast.Pos, args []*value) value {
 	algo := hashAlgo(m, m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.hashFile"))
-	name := realisePath(m, pos, args[1], followAll)
-	return eval.String(hash.Sum(algo, readBytes(m, name)).Base16(), 0)
+	b := readBytes(m, realisePath(m, pos, args[1], followAll))
+	return eval.String(sum(m, algo, unsafe.String(unsafe.SliceData(b), len(b))).Base16(), 0)
 }
 
 // fileType is the word for a type of file.

@@ -127,7 +127,7 @@ func concatLists(m *machine, pos ast.Pos, args []*value) value {
 	out := m.NewList(n)
 	i := 0
 	for _, l := range lists {
-		i += copy(out[i:], l.List())
+		i += m.CopyList(out[i:], l.List())
 	}
 	return eval.List(out)
 }
@@ -293,7 +293,7 @@ func concatMap(m *machine, pos ast.Pos, args []*value) value {
 	out := m.NewList(n)
 	i := 0
 	for _, l := range lists {
-		i += copy(out[i:], l)
+		i += m.CopyList(out[i:], l)
 	}
 	return eval.List(out)
 }

@@ -93,6 +93,9 @@ func concatStringsSep(m *machine, pos ast.Pos, args []*value) value {
 
 // replaceStrings tries the strings of from in order at each position. The
 // context of a replacement counts only if it is used.
+// checkEvery is after how many bytes of a text a builtin looks at the context.
+const checkEvery = 1 << 18
+
 func replaceStrings(m *machine, pos ast.Pos, args []*value) value {
 	fromV := m.ForceList(args[0], pos, "while evaluating the first argument passed to builtins.replaceStrings")
 	to := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.replaceStrings")
@@ -113,13 +116,22 @@ func replaceStrings(m *machine, pos ast.Pos, args []*value) value {
 	s, ctx := m.ForceString(args[2], pos, "while evaluating the third argument passed to builtins.replaceStrings")
 	var out []byte
 	done := 0 // s[:done] is in out
+	next := checkEvery
 	for p := 0; p <= len(s); {
+		if p >= next {
+			next = p + checkEvery
+			m.Check()
+		}
 		if !empty {
-			for p < len(s) && !first[s[p]] {
+			end := min(len(s), p+checkEvery)
+			for p < end && !first[s[p]] {
 				p++
 			}
 			if p == len(s) {
 				break
+			}
+			if p == end {
+				continue
 			}
 		}
 		found := -1
@@ -223,10 +235,24 @@ func parseDrvName(m *machine, pos ast.Pos, args []*value) value {
 	return eval.AttrsValue(m.NewAttrs(2).PutName("name", eval.String(n.Name, 0)).PutName("version", eval.String(n.Version, 0)).Build())
 }
 
+// componentsPerCheck is after how many components of a version the context is looked at.
+const componentsPerCheck = 1 << 15
+
 func compareVersions(m *machine, pos ast.Pos, args []*value) value {
 	a := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.compareVersions")
 	b := m.ForceStringNoCtx(args[1], pos, "while evaluating the second argument passed to builtins.compareVersions")
-	return eval.Int(int64(derivation.CompareVersions(a, b)))
+	for n := 1; a != "" || b != ""; n++ {
+		var c, d string
+		c, a = derivation.NextComponent(a)
+		d, b = derivation.NextComponent(b)
+		if r := derivation.CompareComponents(c, d); r != 0 {
+			return eval.Int(int64(r))
+		}
+		if n%componentsPerCheck == 0 {
+			m.Check()
+		}
+	}
+	return eval.Int(0)
 }
 
 func splitVersion(m *machine, pos ast.Pos, args []*value) value {
@@ -236,6 +262,9 @@ func splitVersion(m *machine, pos ast.Pos, args []*value) value {
 		var c string
 		if c, rest = derivation.NextComponent(rest); c == "" {
 			return eval.List(out)
+		}
+		if m.Charge(16); len(out)%componentsPerCheck == 0 {
+			m.Check()
 		}
 		out = append(out, m.NewValue(eval.String(c, 0)))
 	}
@@ -272,7 +301,23 @@ func requireFeature(m *machine, feature, reason string) {
 func hashString(m *machine, pos ast.Pos, args []*value) value {
 	algo := hashAlgo(m, m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.hashString"))
 	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.hashString")
-	return eval.String(hash.SumString(algo, s).Base16(), 0)
+	return eval.String(sum(m, algo, s).Base16(), 0)
+}
+
+// sum is the digest of a text that may be long.
+func sum(m *machine, algo hash.Algo, s string) hash.Hash {
+	const piece = 1 << 20 // takes about two milliseconds
+	if len(s) <= piece {
+		return hash.SumString(algo, s)
+	}
+	h := hash.New(algo)
+	for len(s) > 0 {
+		n := min(piece, len(s))
+		_, _ = h.WriteString(s[:n]) // never fails
+		s = s[n:]
+		m.Check()
+	}
+	return h.Sum()
 }
 
 func convertHash(m *machine, pos ast.Pos, args []*value) value {

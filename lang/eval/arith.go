@@ -203,11 +203,7 @@ func (m *Machine) joinAdded(f *frame, x Value, rest []*addCode) Value {
 		n += len(text)
 	}
 	m.Charge(int64(n))
-	b := make([]byte, 0, n)
-	for _, p := range parts {
-		b = append(b, p...)
-	}
-	return String(unsafe.String(unsafe.SliceData(b), n), ctxs.Join(m))
+	return String(m.joinText(n, parts), ctxs.Join(m))
 }
 
 func (m *Machine) cannotAdd(x Value, pos ast.Pos, to string) {
@@ -233,6 +229,9 @@ func (m *Machine) concat(l, r Value) Value {
 	}
 	n := int(l.n + r.n)
 	m.Charge(int64(n))
+	if n > chunkBytes {
+		return String(m.joinText(n, []string{l.Str(), r.Str()}), m.JoinContexts(Context(l.aux), Context(r.aux)))
+	}
 	b := make([]byte, n)
 	copy(b[copy(b, l.Str()):], r.Str())
 	return String(unsafe.String(unsafe.SliceData(b), n), m.JoinContexts(Context(l.aux), Context(r.aux)))
@@ -294,11 +293,7 @@ func (c *interpCode) eval(m *Machine, f *frame) Value {
 		return String(strs[0], ctx)
 	}
 	m.Charge(int64(n))
-	b := make([]byte, 0, n)
-	for _, s := range strs {
-		b = append(b, s...)
-	}
-	s := unsafe.String(unsafe.SliceData(b), n)
+	s := m.joinText(n, strs)
 	if c.path {
 		return m.pathOf(s, ctx, c.at)
 	}

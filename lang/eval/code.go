@@ -502,7 +502,7 @@ func (c *concatChain) eval(m *Machine, f *frame) Value {
 	out := m.NewList(int(n))
 	at := 0
 	for i := range lists {
-		at += copy(out[at:], lists[i].List())
+		at += m.CopyList(out[at:], lists[i].List())
 	}
 	return List(out)
 }
@@ -519,7 +519,7 @@ func (c *concatCode) eval(m *Machine, f *frame) Value {
 		return l
 	}
 	out := m.NewList(int(l.n + r.n))
-	copy(out[copy(out, l.List()):], r.List())
+	m.CopyList(out[m.CopyList(out, l.List()):], r.List())
 	return List(out)
 }
 

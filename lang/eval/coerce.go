@@ -331,7 +331,7 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 			s, c := m.coerceValue(x, pos, "while evaluating one element of the list", opts)
 			m.sp--
 			ctxs.Add(c)
-			b = append(b, s...)
+			b = m.AppendText(b, s)
 			// An empty list in between leaves no space, as in the reference.
 			if i < len(l)-1 && (x.Kind() != KindList || x.n != 0) {
 				b = append(b, ' ')

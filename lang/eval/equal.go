@@ -35,7 +35,7 @@ func (m *Machine) equal(a, b Value, pos ast.Pos, what string) bool {
 	case KindFloat:
 		return a.Float() == b.Float()
 	case KindString:
-		return a.Str() == b.Str()
+		return m.sameText(a.Str(), b.Str())
 	case KindPath:
 		return a.Path() == b.Path()
 	case KindList:

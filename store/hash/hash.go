@@ -201,6 +201,11 @@ func (h *Hasher) Write(p []byte) (int, error) {
 	return h.h.Write(p)
 }
 
+// WriteString is Write without a copy of s.
+func (h *Hasher) WriteString(s string) (int, error) {
+	return h.Write(unsafe.Slice(unsafe.StringData(s), len(s)))
+}
+
 // Size is the number of bytes written.
 func (h *Hasher) Size() int64 { return h.n }
 
