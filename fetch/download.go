@@ -217,6 +217,9 @@ func unpack(ctx context.Context, file, dir string) (modified int64, err error) {
 		return 0, err
 	}
 	defer r.Close()
+	if isZip(r) {
+		return unpackZip(ctx, r, dir)
+	}
 	if err := realise.UnpackTar(ctx, r, dir); err != nil {
 		return 0, err
 	}

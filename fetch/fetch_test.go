@@ -4,10 +4,13 @@ package fetch
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -384,5 +387,57 @@ func TestRegistry(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", id, err)
 		}
+	}
+}
+
+func TestZip(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	add := func(name, text string, mode fs.FileMode) {
+		h := &zip.FileHeader{Name: name, Modified: time.Unix(86400, 0)}
+		h.SetMode(mode)
+		w, err := z.CreateHeader(h)
+		if err == nil {
+			_, err = io.WriteString(w, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("top/sub/a", "x", 0o644)
+	add("top/run", "x", 0o755)
+	add("top/link", "sub/a", fs.ModeSymlink|0o777)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "a.zip")
+	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fx := newFixture(t, Options{})
+	tree, err := fx.FetchTree(context.Background(), map[string]any{"type": "tarball", "url": "file://" + file}, eval.AllRegistries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"sub/a": "x", "run": "x (executable)", "link": "-> sub/a"}, fx.files(t, tree.Path)); diff != "" {
+		t.Error(diff)
+	}
+	if tree.Locked["lastModified"] != int64(86400) {
+		t.Errorf("%v", tree.Locked)
+	}
+
+	// What leads out of the archive is not followed.
+	b.Reset()
+	z = zip.NewWriter(&b)
+	add("link", "/", fs.ModeSymlink|0o777)
+	add("link/tmp/glang-escaped", "x", 0o644)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fx.FetchTarball(context.Background(), "file://"+file, "source", hash.Hash{}); err == nil {
+		t.Error("a symbolic link out of the archive was followed")
 	}
 }

@@ -42,7 +42,11 @@ func (r *gitRepo) workTree(ctx context.Context, locked map[string]any) (storepat
 	if err != nil {
 		return storepath.Path{}, err
 	}
-	changed, err := r.git(ctx, "status", "--porcelain=v1", "-z", "--untracked-files=no", "--ignore-submodules=all")
+	ignored := "all"
+	if r.in.flag("submodules") {
+		ignored = "untracked"
+	}
+	changed, err := r.git(ctx, "status", "--porcelain=v1", "-z", "--untracked-files=no", "--ignore-submodules="+ignored)
 	if err != nil {
 		return storepath.Path{}, err
 	}

@@ -4,9 +4,11 @@ package local
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed192a40f6/glang/fetch"
@@ -36,6 +38,8 @@ type LockFlags struct {
 	WarnDirty bool
 	// Colour marks changes.
 	Colour bool
+	// Configure is told of the settings that the flake asks for.
+	Configure func(name, value string) error
 	// Warn is told what is done.
 	Warn func(text string)
 }
@@ -54,6 +58,14 @@ func LockFlake(m *eval.Machine, ref flakeref.Ref, flags *LockFlags) *builtins.Lo
 		}
 	}
 	f := builtins.LockFlake(m, ref, o)
+	for _, name := range slices.Sorted(maps.Keys(f.Config)) {
+		if flags.Configure == nil {
+			break
+		}
+		if err := flags.Configure(name, f.Config[name]); err != nil {
+			m.FailErr(ast.NoPos, err)
+		}
+	}
 	if !f.Changed() && flags.Output == "" {
 		return f
 	}

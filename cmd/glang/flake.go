@@ -92,7 +92,7 @@ inputs, or those named, as "nixpkgs" or "tool/nixpkgs".`, func(f *flagSet) func(
 					}
 					fa.lock.Update = append(fa.lock.Update, p)
 				}
-				fa.lock.Recreate = len(fa.lock.Update) == 0
+				fa.lock.Recreate, fa.lock.NoWrite = len(fa.lock.Update) == 0, false
 				if err := a.settings.Set("tarball-ttl", "0"); err != nil {
 					return err
 				}
@@ -105,7 +105,7 @@ func (a *app) flakeLock() *cobra.Command {
 	return a.command("", "lock [FLAKE]", "lock the inputs that the lock file does not have yet", "", func(f *flagSet) func() error {
 		fa := a.flakeArg(f)
 		return func() error {
-			fa.lock.FailUnlocked = true
+			fa.lock.FailUnlocked, fa.lock.NoWrite = true, false
 			if err := a.settings.Set("tarball-ttl", "0"); err != nil {
 				return err
 			}
@@ -154,6 +154,9 @@ func (a *app) metadata(f *builtins.LockedFlake) (map[string]any, error) {
 	if f.Description != "" {
 		m["description"] = f.Description
 	}
+	if h, ok := f.Fingerprint(); ok {
+		m["fingerprint"] = h.Base16()
+	}
 	for from, to := range map[string]string{"rev": "revision", "dirtyRev": "dirtyRevision", "revCount": "revCount", "lastModified": "lastModified"} {
 		if v, ok := f.Locked.Input[from]; ok {
 			m[to] = v
@@ -181,6 +184,7 @@ func (a *app) printMetadata(m map[string]any, f *builtins.LockedFlake) {
 	if t, ok := m["lastModified"].(int64); ok {
 		line("Last modified", time.Unix(t, 0).Format(time.DateTime))
 	}
+	line("Fingerprint", m["fingerprint"])
 	if len(f.Lock.Root.Inputs) == 0 {
 		return
 	}

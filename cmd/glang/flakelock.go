@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/builtins"
@@ -102,6 +106,46 @@ func (a *app) lockFlake(x *evaluation, ref flakeref.Ref, l *local.LockFlags) *bu
 	flags.Summary = a.settings.Get("commit-lock-file-summary")
 	flags.AllowDirty = a.settings.Bool("allow-dirty-locks")
 	flags.WarnDirty = a.settings.Bool("warn-dirty")
-	flags.Colour, flags.Warn = a.color, a.warn
+	flags.Colour, flags.Warn, flags.Configure = a.color, a.warn, a.configure
 	return local.LockFlake(x.Machine, ref, &flags)
+}
+
+// harmless are settings that any flake may choose.
+var harmless = []string{
+	"bash-prompt", "bash-prompt-prefix", "bash-prompt-suffix", "flake-registry", "commit-lock-file-summary", "commit-lockfile-summary",
+}
+
+// configure applies a setting that a flake asks for, if the user trusts it:
+// by --accept-flake-config, by the list of settings trusted for ever, or when asked.
+func (a *app) configure(name, value string) error {
+	if !slices.Contains(harmless, strings.TrimPrefix(name, "extra-")) && !a.settings.Bool("accept-flake-config") {
+		list, err := local.ReadTrusted(a.dirs)
+		if err != nil {
+			return err
+		}
+		trusted, known := list[name][value]
+		if known {
+			a.logf(levelInfo, "Using saved setting for '%s = %s' from %s.", name, value, local.TrustedFile(a.dirs))
+		} else if isTerminal(a) && a.tty {
+			trusted = a.ask(fmt.Sprintf("do you want to allow configuration setting '%s' to be set to '%s' (y/N)? ", name, value))
+			if a.ask(fmt.Sprintf("do you want to permanently mark this value as %s (y/N)? ", map[bool]string{true: "trusted", false: "untrusted"}[trusted])) {
+				if err := list.Write(a.dirs, name, value, trusted); err != nil {
+					return err
+				}
+			}
+		}
+		if !trusted {
+			a.warnf("ignoring untrusted flake configuration setting '%s'.\nPass '--accept-flake-config' to trust it", name)
+			return nil
+		}
+	}
+	return a.settings.Set(name, value)
+}
+
+// ask asks a question on the terminal; anything but y means no.
+func (a *app) ask(question string) bool {
+	a.progress.stop()
+	fmt.Fprint(os.Stderr, question)
+	line, err := bufio.NewReader(a.stdin).ReadString('\n')
+	return err == nil && strings.EqualFold(strings.TrimSpace(line), "y")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -94,9 +95,32 @@ func (a *app) realise(targets []realise.Target, mode realise.Mode, dryRun bool) 
 	results, err := r.Realise(a.context(), targets, mode)
 	a.progress.stop()
 	if err != nil {
-		return results, a.buildFailed(err)
+		return results, a.buildFailed(a.nameOutputs(err, targets))
 	}
 	return results, nil
+}
+
+// nameOutputs has subcommands say which outputs of several failed derivations
+// were wanted.
+func (a *app) nameOutputs(err error, targets []realise.Target) error {
+	var many *realise.ManyFailed
+	if a.old || !errors.As(err, &many) {
+		return err
+	}
+	for i, name := range many.Targets {
+		for _, t := range targets {
+			if t.Drv.IsZero() || a.session.Scheme.Print(t.Drv) != name {
+				continue
+			}
+			if t.Outputs == nil {
+				many.Targets[i] += "^*"
+			} else {
+				many.Targets[i] += "^" + strings.Join(slices.Sorted(slices.Values(t.Outputs)), ",")
+			}
+			break
+		}
+	}
+	return err
 }
 
 // buildFailed gives a failed build its exit status: those that scripts around

@@ -2,9 +2,11 @@ package builtins
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -76,6 +78,8 @@ type Flake struct {
 	Path storepath.Path
 	// Description is empty if the flake has none.
 	Description string
+	// Config are settings that the flake asks for, by name.
+	Config map[string]string
 
 	inputs map[string]flakeInput
 	tree   flakeTree
@@ -163,6 +167,40 @@ func LockFlake(m *eval.Machine, ref flakeref.Ref, o LockOptions) *LockedFlake {
 	}
 	m.Pop()
 	return f
+}
+
+// Fingerprint is a hash of all that the outputs follow from; false if they may
+// be others next time.
+func (f *LockedFlake) Fingerprint() (hash.Hash, bool) {
+	in := f.Locked.Input
+	rev, _ := in["rev"].(string)
+	nar, _ := in["narHash"].(string)
+	text := rev
+	switch flag := func(name string) bool { b, _ := in[name].(bool); return b }; {
+	case in["type"] == "git":
+		for _, x := range []struct{ attr, mark string }{{"submodules", ";s"}, {"exportIgnore", ";e"}, {"lfs", ";l"}} {
+			if flag(x.attr) {
+				text += x.mark
+			}
+		}
+		if rev == "" {
+			text = "dirty:" + nar
+		}
+	case in["type"] == "path":
+		text = "path:" + nar
+	case in["type"] == "tarball" || in["type"] == "file":
+		text = nar
+	}
+	if _, unlocked := f.Lock.Unlocked(false); unlocked || text == "" {
+		return hash.Hash{}, false
+	}
+	text += ";" + f.Locked.Dir + ";" + strings.TrimSuffix(f.Lock.Text(), "\n")
+	for _, name := range []string{"revCount", "lastModified"} {
+		if n, ok := in[name].(int64); ok {
+			text += fmt.Sprintf(";%s=%d", name, n)
+		}
+	}
+	return hash.SumString(hash.SHA256, text), true
 }
 
 // Changed tells whether the lock file is not what it ought to be.
@@ -284,15 +322,16 @@ func storedTree(m *machine, attrs flakeref.Attrs) (storepath.Path, bool) {
 }
 
 func (l *flakeLocker) fetchTree(attrs flakeref.Attrs, r eval.Registries) eval.FetchedTree {
-	text := inputText(l.m, attrs)
-	if t, ok := l.fetched[text]; ok {
+	key := attrs.String() // an address may mean a file or an archive
+	if t, ok := l.fetched[key]; ok {
 		return t
 	}
+	text := inputText(l.m, attrs)
 	checkURI(l.m, text)
 	t := fetchInput(l.m, attrs, text, r)
 	l.m.E.AllowStorePath(t.Path)
 	if l.fetched != nil {
-		l.fetched[text] = t
+		l.fetched[key] = t
 	}
 	return t
 }
@@ -324,6 +363,9 @@ func (l *flakeLocker) within(from flakeTree, ref flakeref.Ref, at flakeref.Input
 // is in only the path is known there.
 func (l *flakeLocker) relative(from flakeTree, ref flakeref.Ref) flakeTree {
 	p, _ := ref.Input["path"].(string)
+	if !filepath.IsLocal(path.Join(".", from.dir, p)) {
+		l.m.FailErr(ast.NoPos, l.outside(from, p))
+	}
 	outPath := l.m.E.Sym.OutPath
 	tree := l.m.LazyGo(func(m *machine) value {
 		m.Force(from.value, ast.NoPos)
@@ -331,6 +373,20 @@ func (l *flakeLocker) relative(from flakeTree, ref flakeref.Ref) flakeTree {
 		return eval.AttrsValue(m.NewAttrs(1).Put(outPath, v, ast.NoPos).Build())
 	})
 	return flakeTree{tree, strings.TrimPrefix(path.Join("/", from.dir, p, ref.Dir), "/")}
+}
+
+// outside is the error of a relative reference that leads out of its tree: what
+// is beside that in the store cannot be read in pure mode, and is no tree otherwise.
+func (l *flakeLocker) outside(from flakeTree, p string) error {
+	name := path.Join(l.dirPath(from), p)
+	if l.m.E.Options().Pure {
+		return fmt.Errorf("access to absolute path '%s' is forbidden in pure evaluation mode (use '--impure' to override)", name)
+	}
+	_, err := storepath.ParseBase(path.Base(name))
+	if err == nil {
+		err = fmt.Errorf("path '%s' is not in the tree that refers to it", name)
+	}
+	return err
 }
 
 // dirPath is the folder of a flake, whose tree it fetches.

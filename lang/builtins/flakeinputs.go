@@ -4,6 +4,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -52,6 +53,9 @@ func (l *flakeLocker) read(f *Flake, at flakeref.InputPath) {
 			}
 		}
 	}
+	if v, pos, ok := lookup(m, set, "nixConfig"); ok {
+		f.Config = l.parseConfig(v, pos)
+	}
 	for a := range set.Ordered(m) {
 		switch name := m.E.Symbols.Name(a.Name); name {
 		case "description", "inputs", "outputs", "nixConfig":
@@ -59,6 +63,39 @@ func (l *flakeLocker) read(f *Flake, at flakeref.InputPath) {
 			m.Fail(diag.Eval, ast.NoPos, "flake '%s' has an unsupported attribute '%s', at %s", text, name, m.E.PosText(a.Pos))
 		}
 	}
+}
+
+// parseConfig reads the settings that a flake asks for.
+func (l *flakeLocker) parseConfig(v *value, pos ast.Pos) map[string]string {
+	m := l.m
+	l.expect(v, eval.KindAttrs, "a set", pos)
+	config := map[string]string{}
+	for a := range v.Attrs().Ordered(m) {
+		name := m.E.Symbols.Name(a.Name)
+		m.Force(a.Value, a.Pos)
+		switch a.Value.Kind() {
+		case eval.KindString:
+			config[name] = m.ForceStringNoCtx(a.Value, a.Pos, "")
+		case eval.KindPath:
+			config[name], _ = m.CoerceToString(a.Value, a.Pos, "", eval.CoerceOpts{CopyToStore: true})
+		case eval.KindInt:
+			config[name] = strconv.FormatInt(a.Value.Int(), 10)
+		case eval.KindBool:
+			config[name] = strconv.FormatBool(a.Value.Bool())
+		case eval.KindList:
+			var words []string
+			for _, x := range a.Value.List() {
+				if m.Force(x, a.Pos); x.Kind() != eval.KindString {
+					m.Fail(diag.Type, ast.NoPos, "list element in flake configuration setting '%s' is %s while a string is expected", name, m.ShowType(x))
+				}
+				words = append(words, m.ForceStringNoCtx(x, a.Pos, ""))
+			}
+			config[name] = strings.Join(words, " ")
+		default:
+			m.Fail(diag.Type, ast.NoPos, "flake configuration setting '%s' is %s", name, m.ShowType(a.Value))
+		}
+	}
+	return config
 }
 
 func (l *flakeLocker) expect(v *value, kind eval.Kind, want string, pos ast.Pos) {
