@@ -282,16 +282,35 @@ const actionError = -1 << 30
 type recogniser struct {
 	a     *automaton
 	stack []uint16
+	// starts are where what each state of the stack stands for begins, at is
+	// where the token does that is being taken.
+	starts []int
+	at     int
 }
 
-func (a *automaton) start() *recogniser { return &recogniser{a: a, stack: []uint16{0}} }
+func (a *automaton) start() *recogniser {
+	return &recogniser{a: a, stack: []uint16{0}, starts: []int{0}}
+}
+
+// cut is a copy whose stack ends before the k-th state.
+func (r *recogniser) cut(k int) recogniser {
+	return recogniser{a: r.a, stack: slices.Clone(r.stack[:k]), starts: slices.Clone(r.starts[:k]), at: r.at}
+}
+
+func (r *recogniser) push(state uint16, start int) {
+	r.stack, r.starts = append(r.stack, state), append(r.starts, start)
+}
 
 func (r *recogniser) state() *state { return r.a.states[r.stack[len(r.stack)-1]] }
 
 func (r *recogniser) reduce(rule int) {
 	rl := r.a.g.rules[rule]
-	r.stack = r.stack[:len(r.stack)-len(rl.right)]
-	r.stack = append(r.stack, uint16(r.state().next[rl.left]))
+	k, start := len(r.stack)-len(rl.right), r.at
+	if len(rl.right) > 0 {
+		start = r.starts[k]
+	}
+	r.stack, r.starts = r.stack[:k], r.starts[:k]
+	r.push(uint16(r.state().next[rl.left]), start)
 }
 
 // token takes a token; it reports whether the text can go on like this, and
@@ -302,7 +321,7 @@ func (r *recogniser) token(t int) (ok, done bool) {
 		action := s.actions[t]
 		switch {
 		case action > 0:
-			r.stack = append(r.stack, uint16(action-1))
+			r.push(uint16(action-1), r.at)
 			return true, t == 0
 		case action == actionError:
 			return false, false

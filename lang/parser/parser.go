@@ -105,6 +105,7 @@ type Parser struct {
 	binds    []ast.Binding
 	dynamics []ast.DynamicAttr
 	stripBuf []byte // for indented strings
+	inner    bool   // another parser uses it to find errors
 }
 
 type knownSymbols struct {

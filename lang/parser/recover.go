@@ -32,18 +32,54 @@ type recovery struct {
 	found    []*diag.Error
 	quiet    int // tokens until errors are reported again
 	restarts int
+	// mended is the text with blanks, or a number, for what was skipped.
+	mended []byte
 }
 
-// allErrors are the errors of syntax after the first one, which p has found.
+// allErrors are the errors after the first one of syntax, which p has found.
 func (p *Parser) allErrors(first *diag.Error) []*diag.Error {
-	v := recovery{r: lalr().start(), base: p.base}
+	v := recovery{r: lalr().start(), base: p.base, mended: []byte(p.text)}
 	v.s.symbols, v.s.pipes = p.symbols, p.pipes
 	v.s.reset(p.text, p.base)
 	if p.bindings {
 		v.r.token(int(tReplBindings))
 	}
 	v.run()
-	return slices.DeleteFunc(v.found, func(e *diag.Error) bool { return e.Pos <= first.Pos })
+	found := slices.DeleteFunc(v.found, func(e *diag.Error) bool { return e.Pos <= first.Pos })
+	if p.base == ast.NoPos || p.inner {
+		return found
+	}
+	// What the grammar allows and the language does not, like an attribute
+	// defined twice, the parser itself finds in the mended text.
+	q := New(p.symbols, p.sources, p.opts)
+	q.inner = true
+	_, _ = q.parse(&ast.Source{Base: p.base}, v.mended, p.paths, p.bindings)
+	for _, e := range q.soft {
+		if !slices.ContainsFunc(p.soft, func(s *diag.Error) bool { return s.Pos == e.Pos }) {
+			found = append(found, e)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *diag.Error) int { return int(a.Pos) - int(b.Pos) })
+	return found[:min(len(found), maxErrors)]
+}
+
+// mend replaces [from, to) of the text by blanks, with a number among them if
+// an expression is wanted there, so that all else stays where it is.
+func (v *recovery) mend(from, to int, expr bool) {
+	if expr && from == to && from > 0 {
+		from-- // only if there is a blank: else the text stays as it is
+		if c := v.mended[from]; c != ' ' && c != '\t' && c != '\n' {
+			return
+		}
+	}
+	for i := from; i < to; i++ {
+		if v.mended[i] != '\n' {
+			v.mended[i] = ' '
+		}
+	}
+	if expr && from < to {
+		v.mended[from+(to-from)/2] = '0'
+	}
 }
 
 func (v *recovery) run() {
@@ -94,6 +130,7 @@ func (v *recovery) next() lexer.Token {
 		}
 		v.s.pos = min(v.s.pos, len(v.s.text))
 	}
+	v.r.at = min(t.Pos.Offset, len(v.s.text))
 	return t
 }
 
@@ -101,12 +138,18 @@ func (v *recovery) next() lexer.Token {
 // the end of the text.
 func (v *recovery) restart(t lexer.Token) bool {
 	var open openTokens
+	start := v.r.at
 	for ; t.Type != tEOF; t = v.next() {
 		if open.skip(t.Type, v.s.mode == modeString) {
 			continue
 		}
 		open = open[:0]
-		if v.r.resume(number(t.Type)) {
+		if c, ok := v.r.resume(number(t.Type)); ok {
+			to := v.r.at
+			if c.token {
+				to = v.s.pos
+			}
+			v.mend(min(c.from, start), to, c.expr)
 			return true
 		}
 	}
@@ -155,30 +198,42 @@ func (o *openTokens) skip(t lexer.TokenType, inString bool) bool {
 	return t == tQuote
 }
 
+// cut is what was given up so that a token can follow.
+type cut struct {
+	from  int  // where it begins
+	expr  bool // an expression stands for it
+	token bool // the token too was given up
+}
+
 // resume cuts the stack back to where token t may follow an expression, or
 // may stand itself, or, if it is a semicolon, to where the next binding may begin.
-func (r *recogniser) resume(t int) bool {
-	expr, path := r.a.g.named("expr"), r.a.g.named("attrpath")
+func (r *recogniser) resume(t int) (c cut, ok bool) {
+	exprs, path := r.a.g.named("expr"), r.a.g.named("attrpath")
 	for k := len(r.stack); k > 0; k-- {
 		top := r.a.states[r.stack[k-1]]
-		if to, ok := top.next[expr]; ok {
-			trial := recogniser{r.a, append(slices.Clone(r.stack[:k]), uint16(to))}
+		from := r.at
+		if k < len(r.starts) {
+			from = r.starts[k]
+		}
+		if to, ok := top.next[exprs]; ok {
+			trial := r.cut(k)
+			trial.push(uint16(to), from)
 			if ok, _ := trial.token(t); ok {
-				r.stack = trial.stack
-				return true
+				*r = trial
+				return cut{from, true, false}, true
 			}
 		}
-		trial := recogniser{r.a, slices.Clone(r.stack[:k])}
+		trial := r.cut(k)
 		if ok, _ := trial.token(t); ok {
-			r.stack = trial.stack
-			return true
+			*r = trial
+			return cut{from, false, false}, true
 		}
 		if _, ok := top.next[path]; ok && t == int(tSemicolon) {
-			r.stack = r.stack[:k]
-			return true
+			*r = r.cut(k)
+			return cut{from, false, true}, true
 		}
 	}
-	return false
+	return cut{}, false
 }
 
 // named is the number of a nonterminal.

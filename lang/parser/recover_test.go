@@ -77,6 +77,32 @@ func TestAllErrorsFirst(t *testing.T) {
 	}
 }
 
+// What only the finished tree shows, such as an attribute that is defined
+// twice, is found in spite of errors of syntax around it.
+func TestAllErrorsOfMeaning(t *testing.T) {
+	for text, want := range map[string][]int{
+		"{ a = 1; b = ; c = 2; a = 3; c = 4; d = ; }":         {13, 22, 29, 40},
+		"{ a = 1; a = 2; b = ; c = 1; c = 2; }":               {9, 20, 29},
+		"{ x = { a = 1; a = (1 + ; b = 2; b = 3; }; x = 2; }": {24, 15, 33, 43},
+		"let a = 1; b = [ 1 2; a = 3; in { inherit a a; }":    {20, 22, 44},
+		"{ a, a }: { b = 1; b.c = }":                          {25, 5},
+		"{\n a =\n;\n b = ) ; c = [ 1 ]; c = 2; }":            {200, 305, 320},
+		"{ inherit (x ; a = 1; a = 2; }":                      {13, 22},
+	} {
+		var got []int
+		for _, e := range allErrorsOf(t, text) {
+			var line, column int
+			if _, err := fmt.Sscanf(e, "%d:%d", &line, &column); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, 100*(line-1)+column-1)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", text, d)
+		}
+	}
+}
+
 func FuzzAllErrors(f *testing.F) {
 	for _, s := range []string{"{ a = ; b = [ 1; }", "let a = 1 in \"${", "''${ ) } '' ]", "{ a, a, }: { x = 1; x.y = 2 }"} {
 		f.Add(s)
