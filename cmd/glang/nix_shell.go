@@ -329,11 +329,7 @@ func (r *shellRun) takesInShell(v *eval.Value) bool {
 	if v.Kind() != eval.KindLambda {
 		return false
 	}
-	formals := r.x.Function(v).Formals
-	if formals == nil {
-		return false
-	}
-	for _, f := range formals.List {
+	for _, f := range r.x.Function(v).Formals {
 		if r.x.E.Symbols.Name(f.Name) == "inNixShell" {
 			return true
 		}

@@ -41,9 +41,9 @@ type Float struct {
 // indentation, and URIs are strings too.
 type Str struct {
 	At
-	Value    string
 	Indented bool
 	URI      bool
+	Value    string
 }
 
 // Interp is a string with interpolation; Parts are *Str and expressions in
@@ -86,10 +86,9 @@ type Var struct {
 	Name Symbol
 	// resolved
 	Kind  VarKind
-	Level uint32   // frames to go up: to the slot's frame, or to the innermost With
-	Index uint32   // slot in that frame
-	With  *With    // VarWith: the innermost enclosing with
-	Const *Builtin // VarGlobal: the global's entry
+	Level uint32 // frames to go up: to the slot's frame, or to the innermost With
+	Index uint32 // slot in that frame; VarGlobal: the Builtin's Index
+	With  *Scope // VarWith: that of the innermost enclosing with
 }
 
 // VarKind says how a variable is found.
@@ -191,8 +190,8 @@ type Attr struct {
 	Name  Symbol
 	At    Pos
 	Kind  AttrKind
-	Value Node // for AttrInheritFrom a *Select whose Expr is a *Var of the source's slot
-	From  int  // index in Froms, for AttrInheritFrom
+	From  uint32 // index in Froms, for AttrInheritFrom
+	Value Node   // for AttrInheritFrom a *Select whose Expr is a *Var of the source's slot
 }
 
 // DynamicAttr is an attribute with a computed name. Both expressions see the set's frame.
@@ -268,8 +267,15 @@ type With struct {
 	Scope Node
 	Body  Node
 	// resolved
-	// Parent is the next With outwards, Up the frames to it from this one's.
-	Parent *With
+	Opens *Scope
+}
+
+// Scope is the scope that a [With] opens. It stands for itself: a variable
+// that kept the With would keep all that is in it.
+type Scope struct {
+	At // the With's
+	// Parent is the next one outwards, Up the frames to it from this one's.
+	Parent *Scope
 	Up     uint32
 }
 

@@ -44,12 +44,10 @@ func (l *flakeLocker) read(f *Flake, at flakeref.InputPath) {
 		m.Fail(diag.Eval, ast.NoPos, "expected a function but got %s at %s", m.ShowType(v), m.E.PosText(pos))
 	}
 	if v.Kind() == eval.KindLambda {
-		if formals := m.Function(v).Formals; formals != nil {
-			for i := range formals.List {
-				name := m.E.Symbols.Name(formals.List[i].Name)
-				if _, ok := f.inputs[name]; !ok && name != "self" {
-					f.inputs[name] = flakeInput{isFlake: true}
-				}
+		for _, formal := range m.Function(v).Formals {
+			name := m.E.Symbols.Name(formal.Name)
+			if _, ok := f.inputs[name]; !ok && name != "self" {
+				f.inputs[name] = flakeInput{isFlake: true}
 			}
 		}
 	}

@@ -40,13 +40,9 @@ func functionArgs(m *machine, pos ast.Pos, args []*value) value {
 		m.Fail(diag.Type, pos, "'functionArgs' requires a function")
 	}
 	fn := m.Function(v)
-	if fn.Formals == nil {
-		return eval.AttrsValue(m.NewAttrs(0).Build())
-	}
-	b := m.NewAttrs(len(fn.Formals.List))
-	for i := range fn.Formals.List {
-		f := &fn.Formals.List[i]
-		b.Put(f.Name, m.NewValue(eval.Bool(f.Default != nil)), f.Pos())
+	b := m.NewAttrs(len(fn.Formals))
+	for _, f := range fn.Formals {
+		b.Put(f.Name, m.NewValue(eval.Bool(f.Optional)), f.Pos)
 	}
 	return eval.AttrsValue(b.Build())
 }

@@ -14,7 +14,7 @@ type lambda struct {
 	index uint32
 	name  atomic.Uint32
 	pos   ast.Pos
-	node  *ast.Lambda
+	doc   ast.Pos
 
 	inner   *lambda // the body, if it joins this one's frame
 	nargs   int     // arguments until the body at the end of the chain is reached
@@ -25,14 +25,14 @@ type lambda struct {
 	isSet   bool // takes a set, with formals
 	open    bool // …
 	arg     bool // the whole set has a slot, 0
+	argName ast.Symbol
 	recycle bool // the frame may be used again if nothing captured it
 	body    deferred
 }
 
 type formal struct {
-	name ast.Symbol
-	pos  ast.Pos
-	def  code // nil: required
+	Formal
+	def code // nil: required
 }
 
 func (l *lambda) eval(m *Machine, f *frame) Value {
@@ -127,7 +127,7 @@ func (m *Machine) bindFormals(l *lambda, env *frame, arg *Value, pos ast.Pos) (f
 	used := 0
 	for k := range l.formals {
 		fm := &l.formals[k]
-		if v, ok := a.Get(fm.name); ok {
+		if v, ok := a.Get(fm.Name); ok {
 			used++
 			*f.slot(i) = v
 		} else if fm.def != nil {
@@ -154,7 +154,7 @@ func (m *Machine) functionName(l *lambda) string {
 // missingArgument throws the error of a call that lacks an argument: the first
 // one, if there are several.
 func (m *Machine) missingArgument(l *lambda, a *Attrs, pos ast.Pos) {
-	name := m.E.Symbols.Name(m.missingFormal(l, a).name)
+	name := m.E.Symbols.Name(m.missingFormal(l, a).Name)
 	m.Errorf(diag.Type, l.pos, "function '%s' called without required argument '%s'",
 		m.functionName(l), ast.ShowIdentifier(name)).WithTrace(pos, "from call site").Throw()
 }
@@ -165,7 +165,7 @@ func (m *Machine) missingFormal(l *lambda, a *Attrs) *formal {
 	var first *formal
 	for i := range l.formals {
 		fm := &l.formals[i]
-		if _, ok := a.Get(fm.name); !ok && fm.def == nil && (first == nil || m.compare(fm.name, first.name) < 0) {
+		if _, ok := a.Get(fm.Name); !ok && fm.def == nil && (first == nil || m.compare(fm.Name, first.Name) < 0) {
 			first = fm
 		}
 	}
@@ -176,8 +176,8 @@ func (m *Machine) unexpectedArgument(l *lambda, a *Attrs, pos ast.Pos) {
 	var names []string
 	known := map[ast.Symbol]bool{}
 	for _, fm := range l.formals {
-		known[fm.name] = true
-		names = append(names, m.E.Symbols.Name(fm.name))
+		known[fm.Name] = true
+		names = append(names, m.E.Symbols.Name(fm.Name))
 	}
 	a = a.flat()
 	order := m.order(a.shape)
@@ -393,7 +393,11 @@ func (m *Machine) Func(def BuiltinDef) Value {
 // Function describes a forced Lambda.
 func (m *Machine) Function(v *Value) Function {
 	l := m.E.codes.lambda(v.aux)
-	return Function{Name: l.symbol(), Pos: l.pos, Arg: l.node.Arg, Formals: l.node.Formals, Doc: l.node.Doc}
+	f := Function{Name: l.symbol(), Pos: l.pos, Doc: l.doc, Arg: l.argName, TakesSet: l.isSet, Ellipsis: l.open}
+	for i := range l.formals {
+		f.Formals = append(f.Formals, l.formals[i].Formal)
+	}
+	return f
 }
 
 // AutoCall applies fn, if it is a function that takes a set, to those of args
@@ -416,16 +420,16 @@ func (m *Machine) AutoCall(fn *Value, args *Attrs) *Value {
 	set := args
 	if !l.open {
 		if fm := m.missingFormal(l, args); fm != nil {
-			m.Fail(diag.MissingArgument, fm.pos, `cannot evaluate a function that has an argument without a value ('%s')
+			m.Fail(diag.MissingArgument, fm.Pos, `cannot evaluate a function that has an argument without a value ('%s')
 Nix attempted to evaluate a function as a top level expression; in
 this case it must have its arguments supplied either by default
 values, or passed explicitly with '--arg' or '--argstr'. See
-https://nix.dev/manual/nix/stable/language/syntax.html#functions.`, m.E.Symbols.Name(fm.name))
+https://nix.dev/manual/nix/stable/language/syntax.html#functions.`, m.E.Symbols.Name(fm.Name))
 		}
 		b := m.NewAttrs(len(l.formals))
 		for _, fm := range l.formals {
-			if v, at, ok := args.Find(fm.name); ok {
-				b.Put(fm.name, v, at)
+			if v, at, ok := args.Find(fm.Name); ok {
+				b.Put(fm.Name, v, at)
 			}
 		}
 		set = b.Build()

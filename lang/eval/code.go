@@ -204,7 +204,7 @@ func (c *local1) delay(m *Machine, f *frame) *Value {
 type withCode struct {
 	level uint32
 	name  ast.Symbol
-	with  *ast.With
+	with  *ast.Scope
 	pos   ast.Pos
 	self  lateIndex
 }
@@ -323,11 +323,11 @@ type assertCode struct {
 	eqL, eqR   code // operands, if the condition is an ==
 	posL, posR ast.Pos
 	pos        ast.Pos
-	node       *ast.Assert
+	node       ast.Node // the condition, for text
 	e          *Evaluator
 }
 
-func (c *assertCode) text() string { return printNode(c.node.Cond, c.e.Symbols) }
+func (c *assertCode) text() string { return printNode(c.node, c.e.Symbols) }
 
 func (c *assertCode) eval(m *Machine, f *frame) Value {
 	if !m.evalBool(c.cond, f, c.pos, "in the condition of the assert statement") {

@@ -148,7 +148,7 @@ func (e *Evaluator) compileAllLazy(ns []ast.Node) []code {
 func (e *Evaluator) compileVar(n *ast.Var, pos ast.Pos) code {
 	switch n.Kind {
 	case ast.VarGlobal:
-		v := e.values[n.Const.Index]
+		v := e.values[n.Index]
 		if k := v.Kind(); e.opts.Notes && (k == KindNull || k == KindBool) {
 			return newConst(v.at(pos))
 		}
@@ -241,7 +241,7 @@ func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos, lazy func(ast.
 // compileLambda makes the code of a function and of those that join its frame;
 // slots is the size of the frame around it if it joins that one.
 func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
-	l := &lambda{pos: n.Start, node: n, slots: slots, joins: n.Joins, first: n.FirstSlot, arg: n.Arg != ast.NoSymbol, nargs: 1}
+	l := &lambda{pos: n.Start, doc: n.Doc, argName: n.Arg, slots: slots, joins: n.Joins, first: n.FirstSlot, arg: n.Arg != ast.NoSymbol, nargs: 1}
 	l.name.Store(uint32(n.Name))
 	if !n.Joins {
 		l.first = 0
@@ -253,7 +253,7 @@ func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
 		l.formals = make([]formal, len(n.Formals.Sorted))
 		for i, k := range n.Formals.Sorted {
 			f := &n.Formals.List[k]
-			l.formals[i] = formal{name: f.Name, pos: f.Start}
+			l.formals[i] = formal{Formal: Formal{Name: f.Name, Pos: f.Start, Optional: f.Default != nil}}
 			if f.Default != nil {
 				l.formals[i].def = e.compileLazy(f.Default)
 			}
@@ -303,7 +303,7 @@ func (e *Evaluator) compileCall(n *ast.Call) code {
 }
 
 func (e *Evaluator) compileAssert(n *ast.Assert) code {
-	c := &assertCode{cond: e.compile(n.Cond), body: e.compile(n.Body), pos: n.Start, node: n, e: e}
+	c := &assertCode{cond: e.compile(n.Cond), body: e.compile(n.Body), pos: n.Start, node: n.Cond, e: e}
 	if b, ok := n.Cond.(*ast.Binary); ok && b.Op == ast.OpEq {
 		c.eqL, c.eqR = e.compile(b.L), e.compile(b.R)
 		c.posL, c.posR = b.LPos, b.RPos

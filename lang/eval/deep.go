@@ -84,9 +84,9 @@ func (d *deep) fanOut(values []*Value) *Fan {
 	return d.m.FanOut(values, func(h *Machine, i int) { h.ForceDeep(values[i]) })
 }
 
-func (m *Machine) sortedFormals(f *ast.Formals) []string {
-	names := make([]string, len(f.List))
-	for i, x := range f.List {
+func (m *Machine) sortedFormals(formals []Formal) []string {
+	names := make([]string, len(formals))
+	for i, x := range formals {
 		names[i] = m.E.Symbols.Name(x.Name)
 	}
 	sort.Strings(names)

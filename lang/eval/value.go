@@ -242,7 +242,17 @@ type Function struct {
 	Pos  ast.Pos
 	// Arg is the name of the whole argument, NoSymbol if it has none.
 	Arg ast.Symbol
-	// Formals is nil for a function of one plain argument.
-	Formals *ast.Formals
-	Doc     ast.Pos
+	// TakesSet tells whether it takes a set with Formals, which come in the order
+	// of symbols, and with Ellipsis others too.
+	TakesSet bool
+	Ellipsis bool
+	Formals  []Formal
+	Doc      ast.Pos
+}
+
+// Formal is an attribute that a function takes.
+type Formal struct {
+	Name     ast.Symbol
+	Pos      ast.Pos
+	Optional bool // it has a default
 }

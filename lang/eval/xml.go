@@ -236,13 +236,13 @@ func (w *xmlWriter) function(v *Value) {
 		attrs = w.position(nil, f.Pos)
 	}
 	w.open("function", attrs)
-	if f.Formals == nil {
+	if !f.TakesSet {
 		w.empty("varpat", "name", m.E.Symbols.Name(f.Arg))
 		w.close("function")
 		return
 	}
 	var pat xmlAttr
-	if f.Formals.Ellipsis {
+	if f.Ellipsis {
 		pat = append(pat, "ellipsis", "1")
 	}
 	if f.Arg != ast.NoSymbol {

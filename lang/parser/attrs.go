@@ -84,7 +84,7 @@ func (p *Parser) openSet() target {
 }
 
 func (p *Parser) closeSet(t *target) *ast.Set {
-	set := &ast.Set{Attrs: keep(&p.alloc.attrs, p.attrs[t.base:]), Froms: t.froms, FirstFrom: t.id, Overrides: -1}
+	set := &ast.Set{Attrs: keep(&p.alloc, &p.alloc.attrs, p.attrs[t.base:]), Froms: t.froms, FirstFrom: t.id, Overrides: -1}
 	if len(p.dynamics) > t.dynBase {
 		set.Dynamic = append([]ast.DynamicAttr(nil), p.dynamics[t.dynBase:]...)
 	}
@@ -230,7 +230,7 @@ func (p *Parser) addNamed(t *target, path []ast.AttrName, def ast.Attr) {
 	p.enter()
 	for _, a := range add.Set.Attrs {
 		if a.Kind == ast.AttrInheritFrom {
-			a.From += len(have.Set.Froms)
+			a.From += uint32(len(have.Set.Froms))
 		}
 		p.addNamed(&into, append(path[:len(path):len(path)], ast.AttrName{Sym: a.Name}), a)
 	}
@@ -315,15 +315,15 @@ names:
 			p.duplicate(p.showSymbol(name.Sym), name.Start, old.At)
 			continue
 		}
-		v := take(&p.alloc.vars)
+		v := leaf(&p.alloc, &p.alloc.vars)
 		a := ast.Attr{Name: name.Sym, At: name.Start, Value: v, Kind: ast.AttrInherited}
 		if from == nil {
 			v.Start, v.Name = name.Start, name.Sym
 		} else {
 			v.Start = fromPos
-			s := take(&p.alloc.selects)
-			s.Start, s.Expr, s.Path = name.Start, v, keep(&p.alloc.names, []ast.AttrName{{Sym: name.Sym}})
-			a.Value, a.Kind, a.From = s, ast.AttrInheritFrom, source
+			s := inner(&p.alloc, &p.alloc.selects)
+			s.Start, s.Expr, s.Path = name.Start, v, keep(&p.alloc, &p.alloc.names, []ast.AttrName{{Sym: name.Sym}})
+			a.Value, a.Kind, a.From = s, ast.AttrInheritFrom, uint32(source)
 		}
 		p.push(t, a)
 	}
@@ -338,7 +338,7 @@ names:
 func (p *Parser) parseAttrPath() []ast.AttrName {
 	mark := len(p.names)
 	p.pushAttrPath()
-	path := keep(&p.alloc.names, p.names[mark:])
+	path := keep(&p.alloc, &p.alloc.names, p.names[mark:])
 	p.names = p.names[:mark]
 	return path
 }

@@ -228,8 +228,8 @@ func (p *Parser) call(pos ast.Pos, fn ast.Node, args ...ast.Node) ast.Node {
 		c.Args = append(c.Args, args...)
 		return c
 	}
-	c := take(&p.alloc.calls)
-	c.Start, c.Fn, c.Args = pos, fn, keep(&p.alloc.nodes, args)
+	c := inner(&p.alloc, &p.alloc.calls)
+	c.Start, c.Fn, c.Args = pos, fn, keep(&p.alloc, &p.alloc.nodes, args)
 	return c
 }
 
@@ -320,7 +320,7 @@ func (p *Parser) parseSelect() (node ast.Node, cursed int) {
 	switch p.tok().Type {
 	case tDot:
 		p.next()
-		s := take(&p.alloc.selects)
+		s := inner(&p.alloc, &p.alloc.selects)
 		s.Start, s.Expr, s.Path = p.at(start), node, p.parseAttrPath()
 		if p.tok().Type == tOrKw {
 			p.next()
@@ -354,13 +354,13 @@ func (p *Parser) warnCursed(node ast.Node, end int) {
 }
 
 func (p *Parser) variable(start int, name ast.Symbol) *ast.Var {
-	v := take(&p.alloc.vars)
+	v := leaf(&p.alloc, &p.alloc.vars)
 	v.Start, v.Name = p.at(start), name
 	return v
 }
 
 func (p *Parser) str(start int, value string) *ast.Str {
-	s := take(&p.alloc.strs)
+	s := leaf(&p.alloc, &p.alloc.strs)
 	s.Start, s.Value = p.at(start), p.alloc.keepText(value)
 	return s
 }
@@ -411,8 +411,8 @@ func (p *Parser) parseSimple() ast.Node {
 	case tLet:
 		p.next()
 		set := p.parseSet(start, true)
-		s := take(&p.alloc.selects)
-		s.Expr, s.Path = set, keep(&p.alloc.names, []ast.AttrName{{Sym: p.syms.body}})
+		s := inner(&p.alloc, &p.alloc.selects)
+		s.Expr, s.Path = set, keep(&p.alloc, &p.alloc.names, []ast.AttrName{{Sym: p.syms.body}})
 		return s
 	case tRec:
 		p.next()
@@ -438,7 +438,7 @@ func (p *Parser) parseList(start int) ast.Node {
 		}
 	}
 	p.expect(tRBracket)
-	l := &ast.List{At: ast.At{Start: p.at(start)}, Elems: keep(&p.alloc.nodes, p.nodes[mark:])}
+	l := &ast.List{At: ast.At{Start: p.at(start)}, Elems: keep(&p.alloc, &p.alloc.nodes, p.nodes[mark:])}
 	p.nodes = p.nodes[:mark]
 	p.leave()
 	return l

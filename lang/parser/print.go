@@ -289,7 +289,7 @@ func (p *printer) bindings(set *ast.Set) {
 	for i, from := range set.Froms {
 		first := true
 		for _, a := range sorted {
-			if a.Kind != ast.AttrInheritFrom || a.From != i {
+			if a.Kind != ast.AttrInheritFrom || int(a.From) != i {
 				continue
 			}
 			if first {

@@ -75,7 +75,7 @@ func (p *Parser) parseParts(first ast.Node) ([]ast.Node, []ast.Pos) {
 			if n == 0 {
 				p.unexpected()
 			}
-			nodes := keep(&p.alloc.nodes, p.nodes[mark:])
+			nodes := keep(&p.alloc, &p.alloc.nodes, p.nodes[mark:])
 			p.nodes = p.nodes[:mark]
 			return nodes, positions
 		}
@@ -147,7 +147,7 @@ func (p *Parser) stripIndentation(start int, pieces []piece) ast.Node {
 		}
 	}
 	return &ast.Interp{At: ast.At{Start: p.at(start)}, Indented: true,
-		Parts: keep(&p.alloc.nodes, parts), PartPos: positions}
+		Parts: keep(&p.alloc, &p.alloc.nodes, parts), PartPos: positions}
 }
 
 // indentation is the smallest number of spaces that a line begins with. Lines

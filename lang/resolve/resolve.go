@@ -52,7 +52,7 @@ type Resolver struct {
 	// depth is the number of frames around the node at hand; the frame at
 	// depth d is the d-th from outside, from 1.
 	depth uint32
-	with  *ast.With // the innermost
+	with  *ast.Scope // the innermost
 	// withDepth is the depth of that with's frame; where the others are, the
 	// withs know themselves.
 	withDepth uint32
@@ -149,7 +149,7 @@ func (r *Resolver) variable(v *ast.Var) {
 // free resolves a variable that no frame has.
 func (r *Resolver) free(v *ast.Var) {
 	if g, ok := r.globals[v.Name]; ok {
-		v.Kind, v.Const = ast.VarGlobal, g
+		v.Kind, v.Index = ast.VarGlobal, uint32(g.Index)
 		return
 	}
 	if r.with == nil {
@@ -355,11 +355,11 @@ func (r *Resolver) withNode(n *ast.With) {
 	r.node(n.Scope)
 	parent, parentDepth := r.with, r.withDepth
 	r.depth++
-	n.Parent = parent
+	n.Opens = &ast.Scope{At: n.At, Parent: parent}
 	if parent != nil {
-		n.Up = r.depth - parentDepth
+		n.Opens.Up = r.depth - parentDepth
 	}
-	r.with, r.withDepth = n, r.depth
+	r.with, r.withDepth = n.Opens, r.depth
 	r.node(n.Body)
 	r.with, r.withDepth = parent, parentDepth
 	r.depth--
@@ -430,7 +430,7 @@ func (r *Resolver) attrs(set *ast.Set, mark int, frames uint32) {
 			r.depth += frames
 		case ast.AttrInheritFrom:
 			v := a.Value.(*ast.Select).Expr.(*ast.Var)
-			v.Kind, v.Level, v.Index = ast.VarLocal, 0, set.FirstFrom+uint32(a.From)
+			v.Kind, v.Level, v.Index = ast.VarLocal, 0, set.FirstFrom+a.From
 		}
 	}
 	for i := range set.Dynamic {

@@ -85,7 +85,7 @@ func (s *slots) walk(n ast.Node) {
 		s.out = append(s.out, ")")
 	case *ast.With:
 		s.walk(n.Scope)
-		s.out = append(s.out, fmt.Sprintf("<%d", n.Up))
+		s.out = append(s.out, fmt.Sprintf("<%d", n.Opens.Up))
 		s.walk(n.Body)
 		s.out = append(s.out, ">")
 	case *ast.Binary:
