@@ -117,7 +117,7 @@ func (f *Fetcher) get(ctx context.Context, address, file, tag string) (newTag st
 	}
 	switch u.Scheme {
 	case "file":
-		return "", true, copyFile(u.Path, file, address)
+		return "", true, copyFile(ctx, u, file)
 	case "http", "https":
 	default:
 		return "", false, fmt.Errorf("unable to download '%s': unsupported scheme '%s'", address, u.Scheme)
@@ -137,17 +137,25 @@ func (f *Fetcher) get(ctx context.Context, address, file, tag string) (newTag st
 	}
 }
 
-func copyFile(from, to, address string) error {
-	in, err := os.Open(from)
+func copyFile(ctx context.Context, from *url.URL, to string) error {
+	in, err := realise.OpenLocal(from)
 	if err != nil {
-		return fmt.Errorf("unable to download '%s': %w", address, err)
+		return err
 	}
 	defer in.Close()
 	out, err := os.Create(to)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
+	for err == nil {
+		// In pieces, for it may be long; the kernel copies or shares them.
+		if _, err = io.CopyN(out, in, 64<<20); err == nil {
+			err = ctx.Err()
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
 	return errors.Join(err, out.Close())
 }
 

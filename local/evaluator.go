@@ -42,6 +42,8 @@ type EvalConfig struct {
 	Notes bool
 	// Debugger is told where evaluation stops; nil: it does not.
 	Debugger eval.Debugger
+	// Room tells whether there is memory left; see [eval.Options].
+	Room func(bytes int64) error
 	// Results records what the evaluation does; nil: nobody does.
 	Results *Results
 }
@@ -95,6 +97,7 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 		Getenv:                    s.Env.Get,
 		Trace:                     cfg.Trace,
 		Warn:                      cfg.Warn,
+		Room:                      cfg.Room,
 		MaxCallDepth:              int(set.Int("max-call-depth")),
 		Cores:                     runtime.GOMAXPROCS(0),
 	}
@@ -118,8 +121,10 @@ func (s *Session) Evaluator(cfg EvalConfig) (*eval.Evaluator, error) {
 			}
 		}
 	}
+	osFiles := eval.OSFiles{Room: cfg.Room}
+	opts.Files = osFiles
 	if s.Store != nil && s.Store.RealDir() != s.Scheme.Dir {
-		opts.Files = storeFiles{s.Store}
+		opts.Files = storeFiles{s.Store, osFiles}
 	}
 	if cfg.Results != nil {
 		cfg.Results.record(&opts)

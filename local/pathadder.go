@@ -55,13 +55,9 @@ func (a *PathAdder) AddPath(_ context.Context, req eval.AddPath) (storepath.Path
 func hashTree(t nar.Tree, req eval.AddPath, algo hash.Algo) (hash.Hash, error) {
 	switch req.Method {
 	case storepath.Flat:
-		file, err := t.Open(req.Path)
-		if err != nil {
-			return hash.Hash{}, err
-		}
-		defer file.Close()
-		h, _, err := hash.Copy(algo, file)
-		return h, err
+		h := hash.New(algo)
+		err := store.CopyFlat(h, t, req.Path)
+		return h.Sum(), err
 	case storepath.NAR:
 		h, _, err := nar.HashTree(algo, t, req.Path, req.Filter)
 		return h, err

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/therootcompany/xz"
@@ -130,9 +131,9 @@ func (f *fetcher) fetch(ctx context.Context, address, dest string) error {
 }
 
 func (f *fetcher) file(ctx context.Context, u *url.URL, dest string) error {
-	in, err := os.Open(u.Path)
+	in, err := OpenLocal(u)
 	if err != nil {
-		return fmt.Errorf("unable to download '%s': Could not read a file:// file (37) Could not open file %s", u, u.Path)
+		return err
 	}
 	defer in.Close()
 	out, err := os.Create(dest)
@@ -141,6 +142,20 @@ func (f *fetcher) file(ctx context.Context, u *url.URL, dest string) error {
 	}
 	_, err = io.Copy(out, &progressReader{ctx: ctx, r: in, f: f})
 	return errors.Join(err, out.Close())
+}
+
+// OpenLocal opens the regular file that a file:// address names. A pipe would
+// keep one waiting, and many a device has no end.
+func OpenLocal(u *url.URL) (*os.File, error) {
+	f, err := os.OpenFile(u.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		var fi os.FileInfo
+		if fi, err = f.Stat(); err == nil && fi.Mode().IsRegular() {
+			return f, nil
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("unable to download '%s': Could not read a file:// file (37) Could not open file %s", u, u.Path)
 }
 
 func (f *fetcher) mirror(ctx context.Context, u *url.URL, dest string) error {

@@ -149,18 +149,20 @@ func hashTree(m storepath.Method, algo hash.Algo, t nar.Tree, path string, filte
 		return gitHash(algo, t, path, filter)
 	}
 	h := hash.New(algo)
-	err := copyFlat(h, t, path)
+	err := CopyFlat(h, t, path)
 	return h.Sum(), err
 }
 
-// copyFlat writes the bytes of a regular file.
-func copyFlat(w io.Writer, t nar.Tree, path string) error {
-	f, _, err := openFlat(t, path)
+// CopyFlat writes the bytes of a regular file, as many as it had at first.
+func CopyFlat(w io.Writer, t nar.Tree, path string) error {
+	f, fi, err := openFlat(t, path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = io.Copy(w, f)
+	if _, err = io.CopyN(w, f, fi.Size()); err == io.EOF {
+		err = fmt.Errorf("file '%s' changed while it was being read", path)
+	}
 	return err
 }
 

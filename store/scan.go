@@ -196,7 +196,7 @@ func HashModulo(m storepath.Method, algo hash.Algo, t nar.Tree, path, hashPart s
 	if m == storepath.NAR {
 		err = nar.DumpTree(r, t, path, nil)
 	} else {
-		err = copyFlat(r, t, path)
+		err = CopyFlat(r, t, path)
 	}
 	if err == nil {
 		err = r.Flush()

@@ -155,6 +155,7 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		Pure:     pure,
 		Notes:    !a.asNix,
 		Results:  a.results,
+		Room:     (&roomGuard{left: systemMemoryLeft}).room,
 	})
 	if err != nil {
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"strconv"
-	"strings"
 	"sync/atomic"
 )
 
@@ -70,33 +68,4 @@ func collectAt(percent int) {
 	fixedPace.Store(true)
 	debug.SetGCPercent(percent)
 	debug.SetMemoryLimit(math.MaxInt64)
-}
-
-// memory is what this process may use: the machine's, or its cgroup's limit.
-func memory() uint64 {
-	total := physicalMemory()
-	for _, limit := range []string{"/sys/fs/cgroup" + cgroup() + "/memory.max", "/sys/fs/cgroup/memory.max",
-		"/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		text, err := os.ReadFile(limit)
-		if err != nil {
-			continue
-		}
-		if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && (total == 0 || n < total) {
-			total = n
-		}
-	}
-	return total
-}
-
-func cgroup() string {
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.SplitSeq(string(text), "\n") {
-		if p, ok := strings.CutPrefix(line, "0::"); ok {
-			return p
-		}
-	}
-	return ""
 }

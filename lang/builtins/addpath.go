@@ -121,7 +121,7 @@ func (r *pathRequest) add(m *machine, pos ast.Pos) storepath.Path {
 		fileFail(m, r.path, err)
 	}
 	req := eval.AddPath{
-		Name: r.name, Path: real, Files: m.E.Files(), Method: r.method, Algo: hash.SHA256, DryRun: o.ReadOnly,
+		Name: r.name, Path: real, Files: m.Files(), Method: r.method, Algo: hash.SHA256, DryRun: o.ReadOnly,
 		References: refs,
 	}
 	if r.hash.IsZero() {

@@ -37,7 +37,7 @@ func attrValues(m *machine, pos ast.Pos, args []*value) value {
 func getAttr(m *machine, pos ast.Pos, args []*value) value {
 	name := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.getAttr")
 	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.getAttr")
-	v := requireAttr(m, set, m.E.Symbols.Intern(name), "in the attribute set under consideration")
+	v := requireAttr(m, set, m.Intern(name), "in the attribute set under consideration")
 	m.Force(v, pos)
 	return v.Copy()
 }
@@ -77,7 +77,7 @@ func removeAttrs(m *machine, pos ast.Pos, args []*value) value {
 		name := m.ForceStringNoCtx(e, pos, "while evaluating the values of the second argument passed to builtins.removeAttrs")
 		if sym, ok := m.E.Symbols.Lookup(name); ok {
 			if _, ok := set.Get(sym); ok {
-				drop = append(drop, sym)
+				drop = append(eval.Grow(m, drop, 1), sym)
 			}
 		}
 	}
@@ -121,7 +121,7 @@ func listToAttrs(m *machine, pos ast.Pos, args []*value) value {
 		pair := m.ForceAttrs(e, pos, "while evaluating an element of the list passed to builtins.listToAttrs")
 		nameV, namePos := m.GetAttr(pair, m.E.Sym.Name, inPair)
 		name := m.ForceStringNoCtx(nameV, namePos, "while evaluating the `name` attribute of an element of the list passed to builtins.listToAttrs")
-		b.Put(m.E.Symbols.Intern(name), e, ast.NoPos)
+		b.Put(m.Intern(name), e, ast.NoPos)
 	}
 	b.Each(func(a eval.Attr) (*value, ast.Pos) {
 		return m.GetAttr(a.Value.Attrs(), m.E.Sym.Value, inPair)
@@ -151,15 +151,14 @@ func intersectAttrs(m *machine, pos ast.Pos, args []*value) value {
 func catAttrs(m *machine, pos ast.Pos, args []*value) value {
 	name := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.catAttrs")
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.catAttrs")
-	sym := m.E.Symbols.Intern(name)
+	sym := m.Intern(name)
 	var out []*value
 	for _, e := range list {
 		set := m.ForceAttrs(e, pos, "while evaluating an element in the list passed as second argument to builtins.catAttrs")
 		if v, ok := set.Get(sym); ok {
-			out = append(out, v)
+			out = append(eval.Grow(m, out, 1), v)
 		}
 	}
-	m.Charge(int64(len(out)) * 8)
 	return eval.List(out)
 }
 
@@ -175,16 +174,13 @@ func zipAttrsWith(m *machine, pos ast.Pos, args []*value) value {
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.zipAttrsWith")
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.zipAttrsWith")
 	f := args[0]
-	var groups buckets
-	n := 0
+	groups := buckets{m: m}
 	for _, e := range list {
 		set := m.ForceAttrs(e, ast.NoPos, "while evaluating a value of the list passed as second argument to builtins.zipAttrsWith")
 		for name, v := range set.All() {
 			groups.add(name, v)
 		}
-		n += set.Len()
 	}
-	m.Charge(int64(n) * 16)
 	b := m.NewAttrs(len(groups.names))
 	for i, name := range groups.names {
 		b.Put(name, m.Lazy(f, nameValue(m, name), m.NewValue(eval.List(groups.lists[i]))), ast.NoPos)

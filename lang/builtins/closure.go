@@ -12,7 +12,8 @@ func genericClosure(m *machine, pos ast.Pos, args []*value) value {
 	in := m.E.Symbols.Intern
 	const inSet = "in the attrset passed as argument to builtins.genericClosure"
 	start := requireAttr(m, set, in("startSet"), inSet)
-	work := slices.Clone(m.ForceList(start, ast.NoPos, "while evaluating the 'startSet' attribute passed as argument to builtins.genericClosure"))
+	starts := m.ForceList(start, ast.NoPos, "while evaluating the 'startSet' attribute passed as argument to builtins.genericClosure")
+	work := append(eval.Grow[*value](m, nil, len(starts)), starts...)
 	if len(work) == 0 {
 		return start.Copy()
 	}
@@ -29,20 +30,19 @@ func genericClosure(m *machine, pos ast.Pos, args []*value) value {
 		if !keys.insert(m, key, e) {
 			continue
 		}
-		result = append(result, e)
+		result = append(eval.Grow(m, result, 1), e)
 		if f := m.Catch(func() {
 			r := m.Call(op, ast.NoPos, e)
 			more := m.ForceList(&r, ast.NoPos, "while evaluating the return value of the `operator` passed to builtins.genericClosure")
 			for _, x := range more {
 				m.Force(x, ast.NoPos)
 			}
-			work = append(work, more...)
+			work = append(eval.Grow(m, work, len(more)), more...)
 		}); f != nil {
 			m.Trace(ast.NoPos, eval.Messagef("while calling %s on genericClosure element %s", "operator", m.ErrorValue(e)))
 			f.Throw()
 		}
 	}
-	m.Charge(int64(len(work)+len(result)) * 8)
 	return eval.List(result)
 }
 
@@ -73,6 +73,9 @@ type keySet struct {
 	sorted  []keyEntry // in use once both tables are nil
 }
 
+// keySize is about what the tables take for each key.
+const keySize = 64
+
 type keyEntry struct{ key, elem *value }
 
 // insert returns false if the key is there already.
@@ -94,15 +97,18 @@ func (s *keySet) insert(m *machine, key, elem *value) bool {
 		if _, ok := s.strings[key.Str()]; ok {
 			return false
 		}
+		m.Charge(keySize)
 		s.strings[key.Str()] = struct{}{}
 		return true
 	case s.ints != nil && key.Kind() == eval.KindInt:
 		if _, ok := s.ints[key.Int()]; ok {
 			return false
 		}
+		m.Charge(keySize)
 		s.ints[key.Int()] = struct{}{}
 		return true
 	case s.ints != nil && key.Kind() == eval.KindFloat:
+		m.Reserve(int64(len(s.ints)) * keySize)
 		for n := range s.ints {
 			s.sorted = append(s.sorted, keyEntry{m.NewValue(eval.Int(n)), s.elem})
 		}
@@ -137,7 +143,7 @@ func (s *keySet) insertSorted(m *machine, key, elem *value) bool {
 			return false
 		}
 	}
-	s.sorted = slices.Insert(s.sorted, lo, keyEntry{key, elem})
+	s.sorted = slices.Insert(eval.Grow(m, s.sorted, 1), lo, keyEntry{key, elem})
 	return true
 }
 

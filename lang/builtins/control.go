@@ -60,6 +60,7 @@ func trace(m *machine, pos ast.Pos, args []*value) value {
 	m.Effect()
 	if f := m.E.Options().Trace; f != nil {
 		if args[0].Kind() == eval.KindString {
+			m.ReserveMessage(args[0].Str())
 			f("trace: " + args[0].Str())
 		} else {
 			f("trace: " + m.PrintValue(args[0], eval.PrintOptions{}))

@@ -1,6 +1,8 @@
 package builtins
 
 import (
+	"strings"
+
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
@@ -8,6 +10,9 @@ import (
 
 func fromJSON(m *machine, pos ast.Pos, args []*value) value {
 	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.fromJSON")
+	if strings.IndexByte(s, '\\') >= 0 {
+		m.Charge(2 * int64(len(s))) // strings with escapes do not share the text
+	}
 	b := &jsonBuilder{m: m}
 	if err := decodeJSON(s, b); err != nil {
 		je := err.(*jsonError)
@@ -35,7 +40,7 @@ func (b *jsonBuilder) put(v value) {
 		b.result = v
 		return
 	}
-	b.elems = append(b.elems, b.m.NewValue(v))
+	b.elems = append(eval.Grow(b.m, b.elems, 1), b.m.NewValue(v))
 }
 
 func (b *jsonBuilder) null()           { b.put(eval.Null()) }
@@ -43,10 +48,10 @@ func (b *jsonBuilder) boolean(x bool)  { b.put(eval.Bool(x)) }
 func (b *jsonBuilder) integer(n int64) { b.put(eval.Int(n)) }
 func (b *jsonBuilder) float(f float64) { b.put(eval.Float(f)) }
 func (b *jsonBuilder) str(s string)    { b.put(eval.String(s, 0)) }
-func (b *jsonBuilder) key(s string)    { b.names = append(b.names, b.m.E.Symbols.Intern(s)) }
+func (b *jsonBuilder) key(s string)    { b.names = append(eval.Grow(b.m, b.names, 1), b.m.Intern(s)) }
 
 func (b *jsonBuilder) begin(bool) {
-	b.open = append(b.open, jsonContainer{len(b.elems), len(b.names)})
+	b.open = append(eval.Grow(b.m, b.open, 1), jsonContainer{len(b.elems), len(b.names)})
 }
 
 func (b *jsonBuilder) end(object bool) {

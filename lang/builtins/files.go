@@ -3,6 +3,7 @@ package builtins
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -56,9 +58,6 @@ func fileFail(m *machine, name string, err error) {
 
 func readBytes(m *machine, name string) []byte {
 	b, err := m.E.Files().ReadFile(name)
-	if errors.Is(err, syscall.EISDIR) {
-		m.Fail(diag.Eval, ast.NoPos, "read of %d bytes: %s", 4096, "Is a directory")
-	}
 	if err != nil {
 		fileFail(m, name, err)
 	}
@@ -103,9 +102,25 @@ func referencesIn(m *machine, name string, text []byte) eval.Context {
 
 func hashFile(m *machine, pos ast.Pos, args []*value) value {
 	algo := hashAlgo(m, m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.hashFile"))
-	b := readBytes(m, realisePath(m, pos, args[1], followAll))
-	return eval.String(sum(m, algo, unsafe.String(unsafe.SliceData(b), len(b))).Base16(), 0)
+	name := realisePath(m, pos, args[1], followAll)
+	fi, err := m.E.Files().Stat(name)
+	if err != nil || !fi.Mode().IsRegular() || fi.Size() < wholeFile {
+		return eval.String(hash.Sum(algo, readBytes(m, name)).Base16(), 0)
+	}
+	f, err := m.Files().Open(name)
+	if err != nil {
+		fileFail(m, name, err)
+	}
+	defer f.Close()
+	h, _, err := hash.Copy(algo, io.LimitReader(f, fi.Size()))
+	if err != nil {
+		fileFail(m, name, err)
+	}
+	return eval.String(h.Base16(), 0)
 }
+
+// wholeFile is the size from which on a file is hashed in pieces.
+const wholeFile = 1 << 20
 
 // fileType is the word for a type of file.
 func fileType(mode fs.FileMode) string {

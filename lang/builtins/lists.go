@@ -1,6 +1,8 @@
 package builtins
 
 import (
+	"slices"
+
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
@@ -69,13 +71,13 @@ func filter(m *machine, pos ast.Pos, args []*value) value {
 			out = append(out, e)
 		case !keep && same:
 			same = false
+			m.Charge(int64(len(list)) * 8)
 			out = append(make([]*value, 0, len(list)-1), list[:i]...)
 		}
 	}
 	if same {
 		return args[1].Copy()
 	}
-	m.Charge(int64(len(list)) * 8)
 	return eval.List(out)
 }
 
@@ -178,7 +180,7 @@ func genList(m *machine, pos ast.Pos, args []*value) value {
 	}
 	m.ForceFunction(args[0], ast.NoPos, "while evaluating the first argument passed to builtins.genList")
 	f := args[0]
-	m.Charge(n * 64)
+	m.Reserve(n * 32) // a value each, besides the list
 	out := m.NewList(int(n))
 	for i := range out {
 		out[i] = m.LazyNth(f, int64(i))
@@ -215,17 +217,22 @@ func partition(m *machine, pos ast.Pos, args []*value) value {
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.partition")
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.partition")
 	f := args[0]
-	var right, wrong []*value
+	// One list for both: right from its beginning, wrong from its end.
+	both := m.NewList(len(list))
+	from, to := 0, len(list)
 	for _, e := range list {
 		m.Force(e, pos)
 		r := m.Call(f, pos, e)
 		if forceBool(m, &r, pos, "while evaluating the return value of the partition function passed to builtins.partition") {
-			right = append(right, e)
+			both[from] = e
+			from++
 		} else {
-			wrong = append(wrong, e)
+			to--
+			both[to] = e
 		}
 	}
-	m.Charge(int64(len(list)) * 8)
+	right, wrong := both[:from:from], both[from:]
+	slices.Reverse(wrong)
 	b := m.NewAttrs(2)
 	b.Put(m.E.Sym.Right, m.NewValue(eval.List(right)), ast.NoPos)
 	b.Put(m.E.Sym.Wrong, m.NewValue(eval.List(wrong)), ast.NoPos)
@@ -234,6 +241,7 @@ func partition(m *machine, pos ast.Pos, args []*value) value {
 
 // buckets gathers values by symbol, in the order in which symbols first come.
 type buckets struct {
+	m     *machine
 	index map[ast.Symbol]int
 	names []ast.Symbol
 	lists [][]*value
@@ -245,25 +253,28 @@ func (b *buckets) add(name ast.Symbol, v *value) {
 	}
 	i, ok := b.index[name]
 	if !ok {
+		b.m.Charge(bucketSize)
 		i = len(b.names)
 		b.index[name] = i
-		b.names = append(b.names, name)
-		b.lists = append(b.lists, nil)
+		b.names = append(eval.Grow(b.m, b.names, 1), name)
+		b.lists = append(eval.Grow(b.m, b.lists, 1), nil)
 	}
-	b.lists[i] = append(b.lists[i], v)
+	b.lists[i] = append(eval.Grow(b.m, b.lists[i], 1), v)
 }
+
+// bucketSize is about what the tables take for each symbol.
+const bucketSize = 128
 
 func groupBy(m *machine, pos ast.Pos, args []*value) value {
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.groupBy")
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.groupBy")
 	f := args[0]
-	var groups buckets
+	groups := buckets{m: m}
 	for _, e := range list {
 		r := m.Call(f, pos, e)
 		name := m.ForceStringNoCtx(&r, pos, "while evaluating the return value of the grouping function passed to builtins.groupBy")
-		groups.add(m.E.Symbols.Intern(name), e)
+		groups.add(m.Intern(name), e)
 	}
-	m.Charge(int64(len(list)) * 16)
 	b := m.NewAttrs(len(groups.names))
 	for i, name := range groups.names {
 		b.Put(name, m.NewValue(eval.List(groups.lists[i])), ast.NoPos)
@@ -284,7 +295,7 @@ func concatMap(m *machine, pos ast.Pos, args []*value) value {
 			at = m.PosOf(&r, m.PosOf(f, pos))
 		}
 		l := m.ForceList(&r, at, "while evaluating the return value of the function passed to builtins.concatMap")
-		lists = append(lists, l)
+		lists = append(eval.Grow(m, lists, 1), l)
 		n += len(l)
 	}
 	if len(lists) == 1 {

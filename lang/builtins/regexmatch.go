@@ -1,11 +1,13 @@
 package builtins
 
+import "github.com/seed192a40f6/glang/lang/eval"
+
 // regexRun is one search of a text. Positions are byte offsets in it.
 type regexRun struct {
-	re    *regex
-	text  string
-	check func() // called now and then; may panic to give up
-	tick  int
+	re   *regex
+	text string
+	m    *machine // is asked now and then, and about memory; may panic to give up
+	tick int
 
 	exact     bool // the match must end with the text
 	begin     int  // where the attempt starts
@@ -54,12 +56,12 @@ const (
 )
 
 // newRun begins a search; end it with release.
-func (re *regex) newRun(text string, check func()) *regexRun {
+func (re *regex) newRun(text string, m *machine) *regexRun {
 	if r := re.spare.Swap(nil); r != nil {
-		r.text, r.check, r.grace = text, check, freeVisits
+		r.text, r.m, r.grace = text, m, freeVisits
 		return r
 	}
-	r := &regexRun{re: re, text: text, check: check, grace: freeVisits, caps: make([]int, 2*re.groups), best: make([]int, 2*re.groups)}
+	r := &regexRun{re: re, text: text, m: m, grace: freeVisits, caps: make([]int, 2*re.groups), best: make([]int, 2*re.groups)}
 	for i := range re.nodes {
 		if re.nodes[i].null {
 			r.reps = make([]regexRep, len(re.nodes))
@@ -157,8 +159,8 @@ func (r *regexRun) attempt(at int) bool {
 func (r *regexRun) run(node int32, pos int) {
 	re := r.re
 	for {
-		if r.tick++; r.tick&0xfff == 0 && r.check != nil {
-			r.check()
+		if r.tick++; r.tick&0xfff == 0 && r.m != nil {
+			r.m.Check()
 		}
 		n := &re.nodes[node]
 		ok := true
@@ -217,7 +219,17 @@ func (re *regex) consumes(n *regexNode, b byte) bool {
 }
 
 func (r *regexRun) push(kind uint8, node int32, pos, mark int) {
+	if r.m != nil {
+		r.stack = eval.Grow(r.m, r.stack, 1)
+	}
 	r.stack = append(r.stack, regexChoice{pos, mark, node, kind})
+}
+
+// charge counts memory about to be taken.
+func (r *regexRun) charge(bytes int) {
+	if r.m != nil {
+		r.m.Charge(int64(bytes))
+	}
 }
 
 // accept notes a solution; it returns true if no other could be better.
@@ -259,10 +271,12 @@ func (r *regexRun) enter(node int32, pos int) bool {
 		return true
 	}
 	if r.memo == nil {
+		r.charge((len(r.text)/memoChunk + 1) * 24)
 		r.memo = make([][]uint8, len(r.text)/memoChunk+1)
 	}
 	chunk := &r.memo[pos/memoChunk]
 	if *chunk == nil {
+		r.charge(memoChunk * r.re.memos)
 		*chunk = make([]uint8, memoChunk*r.re.memos)
 	}
 	m := &(*chunk)[int(r.re.memoAt[node])*memoChunk+pos%memoChunk]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/seed192a40f6/glang/derivation"
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -78,7 +79,7 @@ func concatStringsSep(m *machine, pos ast.Pos, args []*value) value {
 		fan.Reach(i)
 		s, c := m.CoerceToString(e, pos, context, coerceStrict)
 		ctx = m.JoinContexts(ctx, c)
-		parts = append(parts, s)
+		parts = append(eval.Grow(m, parts, 1), s)
 	}
 	if len(parts) == 1 {
 		return eval.String(parts[0], ctx)
@@ -102,6 +103,7 @@ func replaceStrings(m *machine, pos ast.Pos, args []*value) value {
 	if len(fromV) != len(to) {
 		m.Fail(diag.Eval, pos, "'from' and 'to' arguments passed to builtins.replaceStrings have different lengths")
 	}
+	m.Charge(int64(len(fromV)) * 16)
 	from := make([]string, len(fromV))
 	var first [256]bool // bytes that a string of from begins with
 	empty := false
@@ -148,12 +150,9 @@ func replaceStrings(m *machine, pos ast.Pos, args []*value) value {
 		r, c := m.ForceString(to[found], pos, "while evaluating one of the replacement strings passed to builtins.replaceStrings")
 		ctx = m.JoinContexts(ctx, c)
 		if out == nil {
-			out = make([]byte, 0, len(s)+len(s)/4+16)
+			out = eval.Grow(m, out, len(s)+len(s)/4+16)
 		}
-		if len(out)+len(r) > cap(out) {
-			m.Charge(int64(2 * (len(out) + len(r))))
-		}
-		out = append(append(out, s[done:p]...), r...)
+		out = append(append(eval.Grow(m, out, p-done+len(r)), s[done:p]...), r...)
 		done = p
 		if from[found] == "" {
 			p++
@@ -165,7 +164,10 @@ func replaceStrings(m *machine, pos ast.Pos, args []*value) value {
 	if out == nil {
 		return eval.String(s, ctx)
 	}
-	out = append(out, s[done:]...)
+	out = append(eval.Grow(m, out, len(s)-done), s[done:]...)
+	if cap(out)-len(out) < len(out)/2 {
+		return eval.String(unsafe.String(unsafe.SliceData(out), len(out)), ctx)
+	}
 	m.Charge(int64(len(out)))
 	return eval.String(string(out), ctx)
 }
@@ -196,7 +198,7 @@ func (t *table) match(m *machine, pos ast.Pos, args []*value) value {
 	pattern := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.match")
 	re := t.regex(m, pos, pattern)
 	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.match")
-	run := re.newRun(s, m.Check)
+	run := re.newRun(s, m)
 	defer run.release()
 	if !run.match() {
 		return eval.Null()
@@ -211,12 +213,11 @@ func (t *table) split(m *machine, pos ast.Pos, args []*value) value {
 	var few [64]*value
 	out := few[:0]
 	done := 0
-	run := re.newRun(s, m.Check)
+	run := re.newRun(s, m)
 	defer run.release()
 	run.searchAll(func() {
 		start, end, _ := run.group(0)
-		m.Charge(128)
-		out = append(out, m.NewValue(eval.String(s[done:start], 0)), m.NewValue(substrings(m, run)))
+		out = append(eval.Grow(m, out, 2), m.NewValue(eval.String(s[done:start], 0)), m.NewValue(substrings(m, run)))
 		done = end
 	})
 	if len(out) == 0 {
@@ -263,10 +264,10 @@ func splitVersion(m *machine, pos ast.Pos, args []*value) value {
 		if c, rest = derivation.NextComponent(rest); c == "" {
 			return eval.List(out)
 		}
-		if m.Charge(16); len(out)%componentsPerCheck == 0 {
+		if len(out)%componentsPerCheck == 0 {
 			m.Check()
 		}
-		out = append(out, m.NewValue(eval.String(c, 0)))
+		out = append(eval.Grow(m, out, 1), m.NewValue(eval.String(c, 0)))
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 func fromTOML(m *machine, pos ast.Pos, args []*value) value {
 	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the argument passed to builtins.fromTOML")
 	m.Charge(int64(len(s)) * 4)
+	m.Reserve(int64(len(s)) * 16) // what the library takes at worst
 	var doc map[string]any
 	err := toml.Unmarshal([]byte(s), &doc)
 	if err != nil {

@@ -217,7 +217,7 @@ func (m *Machine) pathOf(s string, ctx Context, pos ast.Pos) Value {
 	if ctx != 0 {
 		m.Fail(diag.Eval, pos, "a string that refers to a store path cannot be appended to a path")
 	}
-	return PathValue(CleanPath(s))
+	return PathValue(m.cleanPath(s))
 }
 
 func (m *Machine) concat(l, r Value) Value {

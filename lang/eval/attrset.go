@@ -166,7 +166,7 @@ func (a *Attrs) Index(i int) Attr {
 // once for each shape.
 func (a *Attrs) Sorted(m *Machine) iter.Seq[Attr] {
 	a = a.flat()
-	order := a.shape.byName(m.E.Symbols)
+	order := a.shape.byName(m)
 	return func(yield func(Attr) bool) {
 		for _, i := range order {
 			if !yield(Attr{a.shape.names[i], a.shape.posAt(int(i)), a.val(int(i))}) {
@@ -234,15 +234,17 @@ func nth(order []uint32, i int) int {
 	return int(order[i])
 }
 
-func (s *shape) byName(symbols *ast.Symbols) []uint32 {
+func (s *shape) byName(m *Machine) []uint32 {
 	if o := s.order.Load(); o != nil {
 		return *o
 	}
+	symbols := m.E.Symbols
 	// The first eight bytes decide most comparisons.
 	type entry struct {
 		key uint64
 		i   uint32
 	}
+	m.Charge(int64(len(s.names)) * int64(unsafe.Sizeof(entry{})+4))
 	es := make([]entry, len(s.names))
 	for i, n := range s.names {
 		var b [8]byte
@@ -299,7 +301,7 @@ func (b *AttrsBuilder) Put(name ast.Symbol, v *Value, pos ast.Pos) *AttrsBuilder
 	if n := len(b.attrs); n > 0 && b.attrs[n-1].Name >= name {
 		b.sorted = false
 	}
-	b.attrs = append(b.attrs, Attr{name, pos, v})
+	b.attrs = append(Grow(b.m, b.attrs, 1), Attr{name, pos, v})
 	return b
 }
 
@@ -335,7 +337,7 @@ func (m *Machine) takeAttrs(n int) []Attr {
 			return s
 		}
 	}
-	return make([]Attr, 0, max(n, 16))
+	return Grow[Attr](m, nil, max(n, 16))
 }
 
 func (m *Machine) giveAttrs(s []Attr) {

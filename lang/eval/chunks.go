@@ -15,6 +15,7 @@ const (
 
 // AppendText is append for a text that may be long.
 func (m *Machine) AppendText(b []byte, s string) []byte {
+	b = Grow(m, b, len(s))
 	for len(s) > chunkBytes {
 		b = append(b, s[:chunkBytes]...)
 		s = s[chunkBytes:]

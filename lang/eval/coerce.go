@@ -366,7 +366,7 @@ func (m *Machine) CoerceToPath(v *Value, pos ast.Pos, what string) (string, Cont
 	if s == "" || s[0] != '/' {
 		m.Errorf(diag.Eval, ast.NoPos, "string '%s' doesn't represent an absolute path", s).WithTrace(pos, what).Throw()
 	}
-	return CleanPath(s), ctx
+	return m.cleanPath(s), ctx
 }
 
 // CoerceToStorePath makes a store path of v.

@@ -43,6 +43,7 @@ func (d *deep) force(v *Value) {
 	m.ForceOwn(v)
 	switch v.Kind() {
 	case KindAttrs:
+		m.Charge(seenSize)
 		d.seen[v] = struct{}{}
 		a := v.Attrs().flat()
 		order := m.order(a.shape)
@@ -58,6 +59,7 @@ func (d *deep) force(v *Value) {
 			m.sp--
 		}
 	case KindList:
+		m.Charge(seenSize)
 		d.seen[v] = struct{}{}
 		fan := d.fanOut(v.List())
 		if fan != nil {

@@ -148,7 +148,23 @@ func Messagef(format string, args ...any) string {
 // Errorf makes an error, to be thrown or dressed up first. Arguments are
 // highlighted as in Messagef.
 func (m *Machine) Errorf(kind diag.Kind, pos ast.Pos, format string, args ...any) *Failure {
+	for _, a := range args {
+		switch a := a.(type) {
+		case string:
+			m.ReserveMessage(a)
+		case Plain:
+			m.ReserveMessage(string(a))
+		}
+	}
 	return &Failure{e: &diag.Error{Kind: kind, Pos: pos, Message: Messagef(format, args...)}, m: m.E}
+}
+
+// ReserveMessage asks for what it takes to make a message of a text and show it:
+// copies with and without colours, indented, cut to lines.
+func (m *Machine) ReserveMessage(text string) {
+	if len(text) > chargeUnit {
+		m.Reserve(8 * int64(len(text)))
+	}
 }
 
 // Fail throws an error.
@@ -210,6 +226,10 @@ func (f *Failure) WithSuggestions(name string, names []string) *Failure {
 // Diag is the error with its whole trace.
 func (f *Failure) Diag() *diag.Error {
 	e := *f.e
+	if _, ok := e.Cause.(noRoom); ok && !f.m.opts.Notes {
+		e.Trace = nil
+		return &e
+	}
 	e.Trace = slices.Clone(e.Trace)
 	trace := f.shadows()
 	for i := range trace {

@@ -99,9 +99,6 @@ func New(opts Options) (*Evaluator, error) {
 	if opts.Sources == nil {
 		opts.Sources = new(ast.Sources)
 	}
-	if opts.Files == nil {
-		opts.Files = OSFiles{}
-	}
 	if opts.MaxCallDepth == 0 {
 		opts.MaxCallDepth = 10000
 	}
@@ -123,6 +120,9 @@ func New(opts Options) (*Evaluator, error) {
 		waiting: map[uint32]*Value{}, live: map[*Machine]struct{}{},
 		searched: map[string]string{}, copied: map[string]storepath.Path{},
 		allowed: slices.Clone(opts.AllowedPaths), alone: alone,
+	}
+	if opts.Files == nil {
+		e.opts.Files = OSFiles{e.reserve}
 	}
 	e.waitCond = sync.NewCond(&e.waitMu)
 	e.files.init()
@@ -359,11 +359,14 @@ func (m *Machine) NewScope(vars map[ast.Symbol]*Value) *Scope {
 func (m *Machine) EvalIn(s *Scope, node ast.Node) Value { return m.E.compile(node).eval(m, s.frame) }
 
 // OSFiles are the files of the operating system.
-type OSFiles struct{}
+type OSFiles struct {
+	// Room, if not nil, is asked before a large file is read; see [Options].
+	Room func(bytes int64) error
+}
 
 // The methods of [Files].
 func (OSFiles) Open(name string) (fs.File, error)          { return os.Open(name) }
-func (OSFiles) ReadFile(name string) ([]byte, error)       { return readFile(name) }
+func (o OSFiles) ReadFile(name string) ([]byte, error)     { return readFile(name, o.Room) }
 func (OSFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (OSFiles) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(name) }
 func (OSFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }

@@ -24,6 +24,15 @@ func CleanPath(p string) string {
 	return path.Clean("/" + p)
 }
 
+// cleanPath is CleanPath of what an expression computed. Of a path far too long
+// several copies are made before the system refuses it.
+func (m *Machine) cleanPath(p string) string {
+	if len(p) > chargeUnit {
+		m.Reserve(16 * int64(len(p)))
+	}
+	return CleanPath(p)
+}
+
 func isClean(p string) bool {
 	if p == "" || p[0] != '/' {
 		return false
@@ -182,6 +191,35 @@ func (a accessFiles) Readlink(name string) (string, error) {
 	return a.e.opts.Files.Readlink(name)
 }
 
+// Files are the Evaluator's, except that reading a long file ends when the
+// machine's context does.
+func (m *Machine) Files() Files { return machineFiles{m.E.Files(), m} }
+
+type machineFiles struct {
+	Files
+	m *Machine
+}
+
+func (f machineFiles) Open(name string) (fs.File, error) {
+	file, err := f.Files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return machineFile{file, f.m}, nil
+}
+
+type machineFile struct {
+	fs.File
+	m *Machine
+}
+
+func (f machineFile) Read(p []byte) (int, error) {
+	if f.m.stop.Load() {
+		return 0, f.m.interrupted()
+	}
+	return f.File.Read(p)
+}
+
 // maxLinks bounds the symbolic links followed for one path, as the reference does.
 const maxLinks = 1024
 
@@ -332,7 +370,10 @@ func (e *Evaluator) FileError(name string, err error) error {
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		what := map[string]string{"open": "opening file", "read": "reading from file", "readdirent": "reading directory",
+		if pe.Op == "open" {
+			return &diag.Error{Kind: diag.Eval, Message: Messagef("opening file '%s': %s", e.DisplayPath(name), errnoText(pe.Err)), Cause: err}
+		}
+		what := map[string]string{"read": "reading from file", "readdirent": "reading directory",
 			"lstat": "getting status of", "stat": "getting status of", "readlink": "reading symbolic link"}[pe.Op]
 		if what == "" {
 			what = pe.Op
@@ -367,12 +408,12 @@ func (m *Machine) CopyPathToStore(name string) storepath.Path {
 	real, err := e.ResolveSymlinks(name, true)
 	if err == nil && e.opts.Paths == nil {
 		var h hash.Hash
-		if h, _, err = nar.HashTree(e.opts.Scheme.Hash, e.Files(), real, nil); err == nil {
+		if h, _, err = nar.HashTree(e.opts.Scheme.Hash, m.Files(), real, nil); err == nil {
 			p, err = e.opts.Scheme.SourcePath(path.Base(name), h, nil, false)
 		}
 	} else if err == nil {
 		p, err = e.opts.Paths.AddPath(m.ctx, AddPath{
-			Name: path.Base(name), Path: real, Files: e.Files(),
+			Name: path.Base(name), Path: real, Files: m.Files(),
 			Method: storepath.NAR, Algo: e.opts.Scheme.Hash, DryRun: e.opts.ReadOnly,
 		})
 	}

@@ -97,8 +97,8 @@ func (m *Machine) begin(v *Value, kind uint32, pos ast.Pos) {
 		pos = ast.NoPos
 	}
 	m.depth++
-	if m.depth > m.E.opts.MaxForceDepth {
-		m.overflow(pos)
+	if m.depth > m.deep {
+		m.deepen(pos)
 	}
 	m.step()
 }

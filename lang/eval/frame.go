@@ -132,7 +132,8 @@ func (m *Machine) NewValue(x Value) *Value {
 }
 
 // takeBuf hands out a buffer to build a text in; giveBuf makes a string of what
-// is in it and keeps the buffer for the next one.
+// is in it and keeps the buffer for the next one. Whoever writes a long text
+// makes room with Grow.
 func (m *Machine) takeBuf() []byte {
 	b := m.buf
 	m.buf = nil
@@ -140,10 +141,10 @@ func (m *Machine) takeBuf() []byte {
 }
 
 func (m *Machine) giveBuf(b []byte) string {
-	m.Charge(int64(len(b)))
 	if len(b) > maxSpareBuf {
 		return unsafe.String(unsafe.SliceData(b), len(b))
 	}
+	m.Charge(int64(len(b)))
 	m.buf = b
 	return string(b)
 }

@@ -298,10 +298,10 @@ func (m *Machine) resolveSearch(value string) string {
 	}
 	dir := CleanPath(value)
 	real, err := e.ResolveSymlinks(dir, false)
-	if err == nil {
-		_, err = e.Files().Lstat(real)
-	}
 	if err != nil {
+		m.FailErr(ast.NoPos, e.FileError(dir, err))
+	}
+	if _, err = e.Files().Lstat(real); err != nil {
 		if err := e.CheckAccess(dir); err != nil {
 			m.FailErr(ast.NoPos, err)
 		}

@@ -29,6 +29,7 @@ type jsonWriter struct {
 func (w *jsonWriter) value(v *Value, pos ast.Pos) {
 	m := w.m
 	m.EnterCall(pos)
+	w.b = Grow(m, w.b, 64)
 	if w.strict {
 		m.Force(v, pos)
 	}
@@ -140,12 +141,30 @@ func (w *jsonWriter) set(v *Value, pos ast.Pos) {
 
 func (w *jsonWriter) text(s string, ctx Context) {
 	w.ctxs.Add(ctx)
+	n := len(s) + 16
+	if n > 1<<12 { // escapes seldom make much of a short one
+		n += jsonEscapes(s)
+	}
+	w.b = Grow(w.m, w.b, n)
 	var bad int
 	w.b, bad = AppendJSONString(w.b, s)
 	if bad >= 0 {
 		w.m.Fail(diag.Eval, ast.NoPos, "JSON serialization error: [json.exception.type_error.316] invalid UTF-8 byte at index %s: %s",
 			Plain(strconv.Itoa(bad)), Plain(fmt.Sprintf("0x%02X", s[bad])))
 	}
+}
+
+// jsonEscapes is by how much escapes make a string longer.
+func jsonEscapes(s string) (n int) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"', c == '\\', c >= '\b' && c <= '\r' && c != '\v':
+			n++
+		case c < 0x20:
+			n += 5
+		}
+	}
+	return n
 }
 
 // AppendJSONString appends a string with quotes; bad is the index of the first

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime/metrics"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -67,6 +71,70 @@ func TestMemory(t *testing.T) {
 		_, err := run(e.Machine(context.Background()), text)
 		if k, ok := kindOf(err); !ok || k != diag.Limit {
 			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+}
+
+// TestRoom: whoever needs much memory asks for it before it takes it.
+func TestRoom(t *testing.T) {
+	const large = 8 << 20 // refused at once; and in all:
+	const total = 128 << 20
+	file := filepath.Join(t.TempDir(), "sparse")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	const s = `let s = builtins.foldl' (s: x: s + s) "0\"34567" (builtins.genList (x: x) 19); l = builtins.genList (x: x) 800000; in `
+	for _, text := range []string{
+		`builtins.length (builtins.genList (x: x) 4000000000)`,
+		`builtins.foldl' (s: x: s + s) "0123456789" (builtins.genList (x: x) 100)`,
+		`builtins.foldl' (s: x: "${s}${s}") "0123456789" (builtins.genList (x: x) 100)`,
+		`builtins.foldl' (l: x: l ++ l) [ 1 2 3 ] (builtins.genList (x: x) 100)`,
+		`builtins.foldl' (l: x: l // { "a${toString x}" = x; }) { } (builtins.genList (x: x) 400000)`,
+		s + `builtins.replaceStrings [ "0" ] [ s ] s`,
+		s + `builtins.concatStringsSep s (map (x: s) l)`,
+		s + `toString [ s s s ]`,
+		s + `builtins.toJSON [ s s s s ]`,
+		s + `builtins.toXML [ s s s s ]`,
+		s + `builtins.fromTOML s`,
+		s + `builtins.fromJSON ("[" + builtins.replaceStrings [ "0\"34567" ] [ "1,1,1,1," ] s + "1]")`,
+		s + `builtins.split "0" s`,
+		s + `builtins.match "(.|0)*" s`,
+		s + `{ ${s + s} = 1; }`,
+		s + `throw s`,
+		s + `builtins.readFile s`,
+		s + `builtins.concatMap (x: [ x x x ]) l`,
+		s + `builtins.concatLists (map (x: l) l)`,
+		s + `builtins.groupBy toString l`,
+		s + `builtins.genericClosure { startSet = map (key: { inherit key; }) l; operator = x: [ ]; }`,
+		s + `[ s s s s ]`,
+		`builtins.readFile "` + file + `"`,
+		`import "` + file + `"`,
+		`import ` + file,
+	} {
+		var asked atomic.Int64
+		e := newEvaluator(t, func(o *eval.Options) {
+			o.Cores = 2
+			o.Room = func(n int64) error {
+				if asked.Add(n) > total || n > large {
+					return errors.New("there is no room")
+				}
+				return nil
+			}
+		})
+		sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+		metrics.Read(sample)
+		before := sample[0].Value.Uint64()
+		_, err := run(e.Machine(context.Background()), text)
+		metrics.Read(sample)
+		var d *diag.Error
+		if !errors.As(err, &d) || d.Kind != diag.Limit || d.Message != "out of memory" || len(d.Trace) > 0 {
+			t.Errorf("%.100s: %v", text, err)
+		}
+		if taken := sample[0].Value.Uint64() - before; taken > 2*total {
+			t.Errorf("%.100s: took %d MB", text, taken>>20)
 		}
 	}
 }

@@ -40,12 +40,14 @@ type Machine struct {
 	id    uint32
 	calls int // nested calls
 	depth int // nested evaluation of any kind
+	deep  int // depth from which on to call deepen
 
 	ticks   int // steps between two looks at ctx, fuel and the profiler
 	looks   int // how often that was
 	tick    int // steps left until the next look at ctx and fuel
 	fuel    int64
 	charged int64 // bytes not yet told to the Evaluator
+	unasked int64 // bytes taken since Options.Room was last asked
 	ctx     context.Context
 	stop    atomic.Bool // ctx is done
 	stopped func() bool
@@ -85,6 +87,7 @@ func (e *Evaluator) Machine(ctx context.Context) *Machine {
 	m.stack = make([]shadow, 256)
 	m.args = make([]*Value, 256)
 	m.fuel = e.opts.Fuel
+	m.deep = min(firstDeep, e.opts.MaxForceDepth)
 	m.ticks = tickSteps
 	if e.opts.Profile != nil {
 		m.ticks = profileSteps
@@ -147,8 +150,12 @@ func (m *Machine) checkpoint() {
 // Check fails if the context has ended. Builtins that run long call it now and then.
 func (m *Machine) Check() {
 	if m.stop.Load() {
-		m.Errorf(diag.Interrupted, ast.NoPos, "interrupted by the user").WithCause(context.Cause(m.ctx)).Throw()
+		m.FailErr(ast.NoPos, m.interrupted())
 	}
+}
+
+func (m *Machine) interrupted() error {
+	return &diag.Error{Kind: diag.Interrupted, Message: "interrupted by the user", Cause: context.Cause(m.ctx)}
 }
 
 // chargeUnit is how many bytes a machine gathers before it tells the Evaluator.
@@ -163,28 +170,81 @@ func (m *Machine) Charge(bytes int64) {
 }
 
 func (m *Machine) chargeSlow() {
+	e, n := m.E, m.charged
+	m.charged = 0
+	m.Reserve(n)
+	if p := e.opts.Profile; p != nil {
+		p.Alloc(m.sites(), n)
+	}
+	e.allocated.Add(n)
+	m.Check()
+}
+
+// roomUnit is how many bytes a machine takes without asking for room.
+const roomUnit = 1 << 22
+
+// Reserve fails if there is no room for so many bytes more. What is taken is
+// still to be charged: this is for a builtin that will take much in small
+// pieces, or cannot charge in between.
+func (m *Machine) Reserve(bytes int64) {
 	e := m.E
 	if e.opts.MemoryBudget > 0 {
-		total := e.allocated.Load() + m.charged + e.Symbols.Bytes() + e.Contexts.Bytes()
-		if total > e.opts.MemoryBudget {
-			m.charged = 0
-			m.Fail(diag.Limit, ast.NoPos, "evaluation needed more than %d bytes of memory", e.opts.MemoryBudget)
-		}
+		m.mustRoom(e.inBudget(m.charged + bytes))
 	}
-	if p := e.opts.Profile; p != nil {
-		p.Alloc(m.sites(), m.charged)
+	if m.unasked += bytes; m.unasked < roomUnit || e.opts.Room == nil {
+		return
 	}
-	e.allocated.Add(m.charged)
-	m.charged = 0
-	m.Check()
+	n := m.unasked
+	m.unasked = 0
+	m.mustRoom(e.askRoom(n))
+}
+
+func (m *Machine) mustRoom(err error) {
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+}
+
+// reserve is Reserve where no machine is at hand.
+func (e *Evaluator) reserve(bytes int64) error {
+	if err := e.inBudget(bytes); err != nil {
+		return err
+	}
+	if bytes < roomUnit || e.opts.Room == nil {
+		return nil
+	}
+	return e.askRoom(bytes)
+}
+
+func (e *Evaluator) inBudget(bytes int64) error {
+	budget := e.opts.MemoryBudget
+	if budget <= 0 || e.allocated.Load()+bytes+e.Symbols.Bytes()+e.Contexts.Bytes() <= budget {
+		return nil
+	}
+	return &diag.Error{Kind: diag.Limit, Message: Messagef("evaluation needed more than %d bytes of memory", budget)}
+}
+
+// noRoom is what Options.Room had to say. The reference has no trace in this case.
+type noRoom struct{ error }
+
+func (e *Evaluator) askRoom(bytes int64) error {
+	err := e.opts.Room(bytes)
+	if err == nil {
+		return nil
+	}
+	d := &diag.Error{Kind: diag.Limit, Message: "out of memory", Cause: noRoom{err}}
+	if e.opts.Notes {
+		d.Notes = []diag.Note{{Text: err.Error()}}
+	}
+	return d
 }
 
 // enter counts a level of nested evaluation that is not a call: printing,
 // comparing and the like. The caller leaves with m.depth--, or by panic.
 func (m *Machine) enter(pos ast.Pos) {
 	m.depth++
-	if m.depth > m.E.opts.MaxForceDepth {
-		m.overflow(pos)
+	if m.depth > m.deep {
+		m.deepen(pos)
 	}
 }
 
@@ -204,6 +264,47 @@ func (m *Machine) LeaveCall() {
 	m.depth--
 }
 
+const (
+	// firstDeep is the depth from which on the stack needs much memory.
+	firstDeep = 1 << 14
+	// stackLevel is more than what a level takes of Go's stack, which doubles
+	// when it is spent.
+	stackLevel = 4 << 10
+)
+
+// deepen is where depth has exceeded deep: too far, or far enough that the stack
+// will soon need memory, which nobody charges for.
+func (m *Machine) deepen(pos ast.Pos) {
+	if m.depth > m.E.opts.MaxForceDepth {
+		m.overflow(pos)
+	}
+	m.Reserve(int64(m.depth) * stackLevel)
+	m.deep = min(2*m.depth, m.E.opts.MaxForceDepth)
+}
+
 func (m *Machine) overflow(pos ast.Pos) {
 	m.Fail(diag.StackOverflow, pos, "stack overflow; max-call-depth exceeded")
+}
+
+// Intern is the symbol of a name that an expression computed.
+func (m *Machine) Intern(name string) ast.Symbol {
+	if len(name) > chargeUnit {
+		m.Reserve(2 * int64(len(name))) // symbols are counted by themselves
+	}
+	return m.E.Symbols.Intern(name)
+}
+
+// Grow makes room in s for n elements more, and charges for it.
+func Grow[T any](m *Machine, s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return growSlow(m, s, n)
+}
+
+func growSlow[T any](m *Machine, s []T, n int) []T {
+	var x T
+	n = len(s) + max(n, len(s)/2, 8)
+	m.Charge(int64(n) * int64(unsafe.Sizeof(x)))
+	return append(make([]T, 0, n), s...)
 }

@@ -100,6 +100,11 @@ type Options struct {
 	// MemoryBudget bounds the bytes allocated by all Machines together,
 	// whether they are still in use or not; 0: no bound.
 	MemoryBudget int64
+	// Room is asked before memory is taken: at once for a large piece, else now
+	// and then for what has been taken since. An error, which says why there is no
+	// room for so many bytes more, ends the evaluation. Several goroutines may
+	// call it. nil: there always is.
+	Room func(bytes int64) error
 	// Cores is how many goroutines may evaluate for one Machine; 0 and 1: one.
 	Cores int
 }

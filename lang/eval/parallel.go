@@ -108,7 +108,7 @@ func (m *Machine) FanOutSet(a *Attrs, force func(h *Machine, a Attr)) *Fan {
 		return nil
 	}
 	a = a.flat()
-	return m.fanOutSet(a, a.shape.byName(m.E.Symbols), force)
+	return m.fanOutSet(a, a.shape.byName(m), force)
 }
 
 // fanOutSet is FanOut for the attributes of a flat set in an order.
@@ -240,6 +240,7 @@ func (t *team) help(h *Machine) {
 		h.helps = f
 		t.mu.Unlock()
 		h.calls, h.depth = f.calls, f.depth
+		h.deep = min(f.depth+firstDeep, h.E.opts.MaxForceDepth)
 		h.attempt(func() { f.force(h, i) })
 		t.mu.Lock()
 		h.helps = nil

@@ -78,6 +78,15 @@ const (
 	ansiCyan  = "\x1b[36;1m"
 )
 
+// grow makes room for n bytes more, and charges for it.
+func (p *printer) grow(n int) {
+	if p.b.Cap()-p.b.Len() < n {
+		n = max(n, p.b.Len()/2)
+		p.m.Charge(int64(p.b.Len() + n))
+		p.b.Grow(n)
+	}
+}
+
 func (p *printer) color(c, text string) {
 	if p.o.Color {
 		p.b.WriteString(c)
@@ -91,6 +100,7 @@ func (p *printer) color(c, text string) {
 func (p *printer) print(v *Value, depth int) {
 	m := p.m
 	m.Check()
+	p.grow(64)
 	if depth > m.E.opts.MaxCallDepth {
 		m.overflow(m.appPos(v))
 	}
@@ -193,7 +203,10 @@ func (p *printer) string(s string) {
 		p.elided(rest, "byte", "bytes")
 		return
 	}
-	p.b.WriteString(QuoteString(s))
+	p.m.Charge(2 * int64(len(s)))
+	quoted := QuoteString(s)
+	p.grow(len(quoted))
+	p.b.WriteString(quoted)
 	if p.o.Color {
 		p.b.WriteString(ansiNormal)
 	}
@@ -221,6 +234,7 @@ func (p *printer) repeated(id unsafe.Pointer) bool {
 		p.color(ansiMagenta, "«repeated»")
 		return true
 	}
+	p.m.Charge(seenSize)
 	p.seen[id] = true
 	return false
 }
@@ -238,7 +252,7 @@ func (p *printer) set(v *Value, depth int) {
 		p.b.WriteString("{ ... }")
 		return
 	}
-	var sorted []Attr
+	sorted := Grow[Attr](m, nil, v.Attrs().Len())
 	for a := range v.Attrs().Sorted(m) {
 		sorted = append(sorted, a)
 	}
@@ -313,8 +327,11 @@ func (m *Machine) PrintAmbiguous(v *Value, repeats bool) string {
 		a.seen = map[unsafe.Pointer]bool{}
 	}
 	a.print(v, 0)
-	return string(a.b)
+	return unsafe.String(unsafe.SliceData(a.b), len(a.b))
 }
+
+// seenSize is about what a map takes to remember a value.
+const seenSize = 48
 
 type ambiguous struct {
 	m    *Machine
@@ -322,7 +339,7 @@ type ambiguous struct {
 	seen map[unsafe.Pointer]bool
 }
 
-func (a *ambiguous) str(s string) { a.b = append(a.b, s...) }
+func (a *ambiguous) str(s string) { a.b = append(Grow(a.m, a.b, len(s)), s...) }
 
 func (a *ambiguous) repeated(id unsafe.Pointer) bool {
 	if a.seen == nil {
@@ -332,6 +349,7 @@ func (a *ambiguous) repeated(id unsafe.Pointer) bool {
 		a.str("«repeated»")
 		return true
 	}
+	a.m.Charge(seenSize)
 	a.seen[id] = true
 	return false
 }
@@ -348,6 +366,7 @@ func (a *ambiguous) print(v *Value, depth int) {
 	case KindBool:
 		a.b = strconv.AppendBool(a.b, v.Bool())
 	case KindString:
+		m.Charge(2 * v.n)
 		a.str(QuoteString(v.Str()))
 	case KindPath:
 		a.str(m.E.DisplayPath(v.Path()))

@@ -4,4 +4,11 @@ package eval
 
 import "os"
 
-func readFile(name string) ([]byte, error) { return os.ReadFile(name) }
+func readFile(name string, room func(int64) error) ([]byte, error) {
+	if st, err := os.Stat(name); err == nil && room != nil {
+		if err := room(st.Size()); err != nil {
+			return nil, err
+		}
+	}
+	return os.ReadFile(name)
+}

@@ -23,7 +23,7 @@ func (n *nameCode) get(m *Machine, f *frame) ast.Symbol {
 		return n.sym
 	}
 	x := n.expr.eval(m, f)
-	return m.E.Symbols.Intern(m.stringNoCtx(x, n.pos, "while evaluating an attribute name"))
+	return m.Intern(m.stringNoCtx(x, n.pos, "while evaluating an attribute name"))
 }
 
 // selectCode is e.a.b.

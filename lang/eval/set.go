@@ -125,7 +125,7 @@ func (c *setCode) addDynamic(m *Machine, f *frame, a *Attrs) *Attrs {
 		if Kind(x.kind) == KindNull {
 			continue
 		}
-		sym := m.E.Symbols.Intern(m.stringNoCtx(x, d.at, "while evaluating the name of a dynamic attribute"))
+		sym := m.Intern(m.stringNoCtx(x, d.at, "while evaluating the name of a dynamic attribute"))
 		at, dup := ast.NoPos, false
 		if j, ok := a.shape.find(sym); ok {
 			at, dup = a.shape.posAt(j), true

@@ -32,6 +32,9 @@ type plannedShape struct {
 // machine is at hand.
 func (m *Machine) plan(n int, pos bool) plannedShape {
 	var p plannedShape
+	if m != nil && n > maxKept {
+		m.Charge(int64(n)*8 + int64(unsafe.Sizeof(shape{})))
+	}
 	if m != nil && n <= maxKept {
 		if m.planned.names == nil {
 			m.planned.names, m.planned.pos = twoLists(maxKept)
@@ -71,7 +74,6 @@ func (m *Machine) shapeOf(p plannedShape, at ast.Pos) *shape {
 		return &shape{names: p.names, pos: p.pos, at: at}
 	}
 	if n > maxKept {
-		m.Charge(int64(n)*8 + int64(unsafe.Sizeof(shape{})))
 		return &shape{names: p.names, pos: p.pos, at: at}
 	}
 	slot := &m.E.shapes[p.hash(at)>>(64-shapeBits)]

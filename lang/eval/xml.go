@@ -84,6 +84,11 @@ func (w *xmlWriter) indent() {
 }
 
 func (w *xmlWriter) escape(s string) {
+	for len(s) > xmlPiece { // in pieces, for it may get six times as long
+		w.escape(s[:xmlPiece])
+		w.spill()
+		s = s[xmlPiece:]
+	}
 	start := 0
 	for i := 0; i < len(s); i++ {
 		var e string

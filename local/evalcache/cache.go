@@ -122,7 +122,7 @@ func (c *Cache) Close() error { return c.db.Close() }
 // is asked whether the store paths that the evaluation wrote are still there.
 func (c *Cache) Get(ctx context.Context, k Key, files eval.Files, getenv func(string) string, valid func(paths string) bool) ([]byte, bool) {
 	if files == nil {
-		files = osFiles{}
+		files = eval.OSFiles{}
 	}
 	var facts, result, sum []byte
 	var paths string

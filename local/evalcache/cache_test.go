@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/seed192a40f6/glang/lang/eval"
 )
 
 var ctx = context.Background()
@@ -198,11 +200,11 @@ func FuzzUnchanged(f *testing.F) {
 	r.ReadDir("/nonexistent")
 	f.Add(r.encode())
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		unchanged(b, noFiles{osFiles{}}, noEnv)
+		unchanged(b, noFiles{}, noEnv)
 	})
 }
 
 // noFiles keeps the fuzzer from reading whatever it names.
-type noFiles struct{ osFiles }
+type noFiles struct{ eval.OSFiles }
 
 func (noFiles) ReadFile(string) ([]byte, error) { return nil, os.ErrNotExist }

@@ -3,7 +3,6 @@ package evalcache
 import (
 	"encoding/binary"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -71,7 +70,7 @@ const settled = time.Second
 // NewRecorder records reads of files; nil stands for those of the operating system.
 func NewRecorder(files eval.Files) *Recorder {
 	if files == nil {
-		files = osFiles{}
+		files = eval.OSFiles{}
 	}
 	return &Recorder{inner: files, now: time.Now, reads: map[request]fact{}, environ: map[string]string{}}
 }
@@ -258,6 +257,9 @@ func (f *fact) holds(files eval.Files, q request) bool {
 	if f.sure && s == f.stamp {
 		return true
 	}
+	if q.op == opReadFile && !f.absent && s.size != f.stamp.size {
+		return false // and it may be too long to be read
+	}
 	var b []byte
 	var err error
 	if q.op == opReadDir {
@@ -272,16 +274,6 @@ func (f *fact) holds(files eval.Files, q request) bool {
 	}
 	return blake3.Sum256(b) == f.sum
 }
-
-// osFiles are the files of the operating system.
-type osFiles struct{}
-
-func (osFiles) Open(name string) (fs.File, error)          { return os.Open(name) }
-func (osFiles) ReadFile(name string) ([]byte, error)       { return os.ReadFile(name) }
-func (osFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
-func (osFiles) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(name) }
-func (osFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
-func (osFiles) Readlink(name string) (string, error)       { return os.Readlink(name) }
 
 // encode writes the facts for the database.
 func (r *Recorder) encode() []byte {
