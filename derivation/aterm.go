@@ -1,9 +1,11 @@
 package derivation
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"slices"
-	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/seed192a40f6/glang/store/hash"
 	"github.com/seed192a40f6/glang/store/storepath"
@@ -271,7 +273,7 @@ func escaped(b []byte, s string) []byte {
 // runs.
 func escape(b []byte, s string) []byte {
 	for {
-		i := strings.IndexAny(s, "\"\\\n\r\t")
+		i := special(s)
 		if i < 0 {
 			return append(b, s...)
 		}
@@ -289,4 +291,35 @@ func escape(b []byte, s string) []byte {
 		}
 		s = s[i+1:]
 	}
+}
+
+// special is where the first byte stands that is escaped, or -1. It looks at
+// eight bytes at a time, for most have no such byte.
+func special(s string) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		quote, backslash := x^ones*'"', x^ones*'\\'
+		// The top bit of each byte that is zero, or below a space; those
+		// behind the first may be wrong.
+		found := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-ones*' ')&^x) & tops
+		for ; found != 0; found &= found - 1 {
+			k := i + bits.TrailingZeros64(found)/8
+			if isSpecial(b[k]) {
+				return k
+			}
+		}
+	}
+	for ; i < len(b); i++ {
+		if isSpecial(b[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+func isSpecial(c byte) bool {
+	return c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t'
 }

@@ -453,3 +453,20 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// TestSpecial compares the search by words with one by bytes, for every byte
+// at every place of a word, alone and beside others.
+func TestSpecial(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			for _, fill := range []byte{'a', 0x80, 0xff, 0x01, ' ', '!'} {
+				b := bytes.Repeat([]byte{fill}, 20)
+				b[at] = byte(c)
+				s := string(b)
+				if got, want := special(s), strings.IndexAny(s, "\"\\\n\r\t"); got != want {
+					t.Fatalf("special(%q) = %d, want %d", s, got, want)
+				}
+			}
+		}
+	}
+}

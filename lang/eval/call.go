@@ -287,6 +287,18 @@ func (m *Machine) callBuiltin(b *Builtin, base, n int, pos ast.Pos) Value {
 
 // Call applies fn, which it forces, to arguments, at least one.
 func (m *Machine) Call(fn *Value, pos ast.Pos, args ...*Value) Value {
+	if fn.is(KindLambda) && m.E.opts.Calls == nil {
+		if l := m.E.codes.lambda(fn.aux); !l.isSet && l.nargs == len(args) {
+			m.beginCall(pos)
+			f := m.openFrame(l, fn.frame())
+			for i, a := range args {
+				*f.slot(l.first + uint32(i)) = a
+			}
+			x := m.run(l.last(), f, 0, pos)
+			m.calls--
+			return x
+		}
+	}
 	base := m.reserve(len(args))
 	copy(m.args[base:], args)
 	m.Force(fn, pos)
