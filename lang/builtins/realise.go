@@ -38,7 +38,7 @@ func firstInvalid(m *machine, ctx eval.Context) (storepath.Path, bool) {
 func realiseContext(m *machine, ctx eval.Context) map[string]string {
 	o := m.E.Options()
 	if p, ok := firstInvalid(m, ctx); ok {
-		m.Fail(diag.Eval, ast.NoPos, "path '%s' is not valid", o.Scheme.Print(p))
+		m.Fail(diag.Eval, ast.NoPos, "path '%s' is not valid", p)
 	}
 	var builds []eval.ContextElem
 	for _, e := range m.E.Contexts.Elems(ctx) {
