@@ -450,13 +450,15 @@ https://nix.dev/manual/nix/stable/language/syntax.html#functions.`, m.E.Symbols.
 }
 
 // determinePos is the position that a value itself has: where a set or
-// function was written.
+// function was written, also the function of an application to come.
 func (m *Machine) determinePos(v *Value, pos ast.Pos) ast.Pos {
 	switch v.Kind() {
 	case KindAttrs:
 		return v.Attrs().At()
 	case KindLambda:
 		return m.E.codes.lambda(v.aux).pos
+	case KindUnforced:
+		return m.appPos(v, pos)
 	}
 	return pos
 }

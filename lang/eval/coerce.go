@@ -2,6 +2,7 @@ package eval
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -40,6 +41,9 @@ func (m *Machine) showType(v *Value) string {
 		return "the partially applied built-in function '" + v.Builtin().Name + "'"
 	case KindExternal:
 		return "an external value"
+	}
+	if k := atomic.LoadUint32(&v.kind) & kindMask; k == kindApply || k == kindNth {
+		return "a function application"
 	}
 	return "a thunk"
 }

@@ -34,7 +34,7 @@ type deep struct {
 func (d *deep) force(v *Value) {
 	m := d.m
 	if m.calls > m.E.opts.MaxCallDepth {
-		m.overflow(m.appPos(v))
+		m.overflow(m.determinePos(v, ast.NoPos))
 	}
 	if _, ok := d.seen[v]; ok {
 		return

@@ -177,18 +177,18 @@ func (m *Machine) infinite(v *Value, pos ast.Pos) {
 	f.Throw()
 }
 
-// appPos is the position of an application that is not evaluated yet, for
-// errors. Another machine may be evaluating it: then there is none.
-func (m *Machine) appPos(v *Value) (pos ast.Pos) {
+// appPos is the position of an application that is not evaluated yet, that of
+// its function. Another machine may be evaluating it: then there is none.
+func (m *Machine) appPos(v *Value, pos ast.Pos) ast.Pos {
 	k := atomic.LoadUint32(&v.kind)
 	if k != kindApply && k != kindNth || !atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
-		return m.determinePos(v, ast.NoPos)
+		return pos
 	}
 	fn := (*Value)(v.p)
 	if k == kindApply {
 		fn = *(**Value)(v.p)
 	}
-	pos = m.determinePos(fn, ast.NoPos)
+	pos = m.determinePos(fn, pos)
 	m.putBack(v, k)
 	return pos
 }

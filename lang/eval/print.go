@@ -102,7 +102,7 @@ func (p *printer) print(v *Value, depth int) {
 	m.Check()
 	p.grow(64)
 	if depth > m.E.opts.MaxCallDepth {
-		m.overflow(m.appPos(v))
+		m.overflow(m.determinePos(v, ast.NoPos))
 	}
 	if p.o.Errors == ThrowErrors || p.o.Errors == ThrowTopLevel && depth == 0 && (!p.o.Force || v.Forced()) || !p.o.Force && v.Forced() {
 		p.value(v, depth)
@@ -358,7 +358,7 @@ func (a *ambiguous) print(v *Value, depth int) {
 	m := a.m
 	m.Check()
 	if depth > m.E.opts.MaxCallDepth {
-		m.overflow(m.appPos(v))
+		m.overflow(m.determinePos(v, ast.NoPos))
 	}
 	switch v.Kind() {
 	case KindInt:
