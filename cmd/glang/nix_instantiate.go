@@ -164,8 +164,9 @@ func (n *instantiation) show(attr string, root *eval.Value) error {
 			s, _ := x.CoerceToString(v, ast.NoPos, "while generating the nix-instantiate output", eval.CoerceOpts{CopyToStore: true})
 			n.app.print(s)
 		case "xml":
-			s, _ := x.ToXML(v, ast.NoPos, n.strict, n.location)
-			n.app.print(s)
+			if err := x.WriteXML(n.app.stdout, v, ast.NoPos, n.strict, n.location); err != nil {
+				x.FailErr(ast.NoPos, err)
+			}
 		case "json":
 			s, _ := x.ToJSON(v, x.PosOf(v, ast.NoPos), n.strict, true)
 			n.app.println(s)

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"io"
 	"strconv"
 	"unsafe"
 
@@ -10,12 +11,40 @@ import (
 // ToXML writes a value as builtins.toXML does. With strict it forces what it
 // meets; location adds where attributes and functions were defined.
 func (m *Machine) ToXML(v *Value, pos ast.Pos, strict, location bool) (string, Context) {
-	w := xmlWriter{m: m, strict: strict, location: location, seen: map[string]bool{}, b: m.takeBuf()}
+	w := m.xmlWriter(strict, location)
+	w.document(v, pos)
+	return w.text(), w.ctxs.Join(m)
+}
+
+// WriteXML is ToXML to a writer. When evaluation fails in the midst of it, what
+// was written until then comes out, as with the reference: well-formed.
+func (m *Machine) WriteXML(out io.Writer, v *Value, pos ast.Pos, strict, location bool) error {
+	w := m.xmlWriter(strict, location)
+	complete := false
+	defer func() {
+		if complete {
+			return
+		}
+		for n := len(w.elements); n > 0; n = len(w.elements) {
+			w.close(w.elements[n-1])
+		}
+		_, _ = io.WriteString(out, w.text()) // what unwinds is the error that counts
+	}()
+	w.document(v, pos)
+	complete = true
+	_, err := io.WriteString(out, w.text())
+	return err
+}
+
+func (m *Machine) xmlWriter(strict, location bool) *xmlWriter {
+	return &xmlWriter{m: m, strict: strict, location: location, seen: map[string]bool{}, b: m.takeBuf()}
+}
+
+func (w *xmlWriter) document(v *Value, pos ast.Pos) {
 	w.write("<?xml version='1.0' encoding='utf-8'?>\n")
 	w.open("expr", nil)
 	w.value(v, pos)
 	w.close("expr")
-	return w.text(), w.ctxs.Join(m)
 }
 
 type xmlWriter struct {
@@ -24,7 +53,7 @@ type xmlWriter struct {
 	full             [][]byte // what was written before b
 	ctxs             ContextSet
 	strict, location bool
-	depth            int
+	elements         []string // those that are open
 	seen             map[string]bool
 }
 
@@ -78,7 +107,7 @@ func (w *xmlWriter) start(name string, attrs xmlAttr) {
 func (w *xmlWriter) write(s string) { w.b = append(w.b, s...) }
 
 func (w *xmlWriter) indent() {
-	for range w.depth {
+	for range len(w.elements) {
 		w.b = append(w.b, ' ', ' ')
 	}
 }
@@ -115,11 +144,11 @@ func (w *xmlWriter) escape(s string) {
 func (w *xmlWriter) open(name string, attrs xmlAttr) {
 	w.start(name, attrs)
 	w.write(">\n")
-	w.depth++
+	w.elements = append(w.elements, name)
 }
 
 func (w *xmlWriter) close(name string) {
-	w.depth--
+	w.elements = w.elements[:len(w.elements)-1]
 	w.indent()
 	w.write("</")
 	w.write(name)
