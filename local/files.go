@@ -11,25 +11,44 @@ import (
 
 // storeFiles are the files of the operating system, with those below the
 // logical store directory taken from where the store really lies, unless they
-// are not there.
+// are not there. What is neither there nor here must at least be named like
+// something in a store, as with the reference.
 type storeFiles struct {
 	s  *store.Store
 	os eval.OSFiles
 }
 
-func (f storeFiles) real(name string) string {
+func (f storeFiles) real(name string) (string, error) {
 	real := f.s.ToRealPath(name)
-	if real != name {
-		if _, err := os.Lstat(real); errors.Is(err, fs.ErrNotExist) {
-			return name
+	if real == name {
+		return name, nil
+	}
+	if _, err := os.Lstat(real); !errors.Is(err, fs.ErrNotExist) {
+		return real, nil
+	}
+	if _, _, err := f.s.Scheme().ToStorePath(name); err != nil {
+		if _, here := os.Lstat(name); here != nil {
+			return "", err
 		}
 	}
-	return real
+	return name, nil
 }
 
-func (f storeFiles) Open(name string) (fs.File, error)          { return os.Open(f.real(name)) }
-func (f storeFiles) ReadFile(name string) ([]byte, error)       { return f.os.ReadFile(f.real(name)) }
-func (f storeFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(f.real(name)) }
-func (f storeFiles) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(f.real(name)) }
-func (f storeFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(f.real(name)) }
-func (f storeFiles) Readlink(name string) (string, error)       { return os.Readlink(f.real(name)) }
+// at calls a function of the operating system with where a file really lies.
+func at[T any](f storeFiles, name string, do func(string) (T, error)) (T, error) {
+	real, err := f.real(name)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return do(real)
+}
+
+func (f storeFiles) Open(name string) (fs.File, error) {
+	return at(f, name, func(real string) (fs.File, error) { return os.Open(real) })
+}
+func (f storeFiles) ReadFile(name string) ([]byte, error)       { return at(f, name, f.os.ReadFile) }
+func (f storeFiles) ReadDir(name string) ([]fs.DirEntry, error) { return at(f, name, os.ReadDir) }
+func (f storeFiles) Lstat(name string) (fs.FileInfo, error)     { return at(f, name, os.Lstat) }
+func (f storeFiles) Stat(name string) (fs.FileInfo, error)      { return at(f, name, os.Stat) }
+func (f storeFiles) Readlink(name string) (string, error)       { return at(f, name, os.Readlink) }

@@ -259,6 +259,9 @@ func (e *Evaluator) followLinks(name string, ancestors bool) (string, error) {
 			continue
 		}
 		st, err := e.opts.Files.Lstat(next)
+		if err != nil && !isMissing(err) {
+			return "", err
+		}
 		if err != nil || st.Mode()&fs.ModeSymlink == 0 {
 			res = next
 			continue
@@ -303,7 +306,7 @@ func (e *Evaluator) linkless(name string, ancestors bool) bool {
 		}
 		st, err := e.opts.Files.Lstat(name[:at])
 		if err != nil {
-			return true // what lies below does not exist either
+			return isMissing(err) // and so is what lies below
 		}
 		if st.Mode()&fs.ModeSymlink != 0 {
 			return false
@@ -358,14 +361,18 @@ func (e *Evaluator) DisplayPath(name string) string {
 // plainPath is a path as toString gives it.
 func (e *Evaluator) plainPath(name string) string { return name }
 
+// isMissing tells whether an error says that there is no such file.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 // FileError is the reference's error for what went wrong with a path.
 func (e *Evaluator) FileError(name string, err error) error {
 	var d *diag.Error
 	if errors.As(err, &d) {
 		return err
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	if isMissing(err) {
 		return &diag.Error{Kind: diag.Eval, Message: Messagef("path '%s' does not exist", e.DisplayPath(name)), Cause: err}
 	}
 	var pe *fs.PathError
