@@ -368,7 +368,7 @@ func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
 		}
 	}
 	p := m.plan(n, hasPos)
-	vals := m.NewList(n)
+	vals := m.newSlots(n)
 	for i := range attrs {
 		p.names[i] = attrs[i].Name
 		vals[i] = attrs[i].Value

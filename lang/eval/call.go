@@ -386,7 +386,7 @@ func (m *Machine) notFunction(x Value, pos ast.Pos) {
 }
 
 func (m *Machine) partial(b *Builtin, have []*Value, base, n int) Value {
-	args := m.NewList(len(have) + n)
+	args := m.newSlots(len(have) + n)
 	copy(args[copy(args, have):], m.args[base:base+n])
 	return Value{kind: uint32(KindPartial), p: unsafe.Pointer(&partial{b, args})}
 }

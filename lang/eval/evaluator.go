@@ -323,6 +323,9 @@ func (m *Machine) resolve(node ast.Node, locals []map[ast.Symbol]uint32) error {
 	if m.resolver == nil {
 		m.resolver = resolve.New(m.E.Symbols)
 	}
+	if c := m.E.opts.Counts; c != nil {
+		c.addTree(node)
+	}
 	err := m.resolver.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals})
 	if err == nil && m.E.opts.Debugger != nil {
 		m.E.noteScopes(node, locals)

@@ -101,6 +101,15 @@ func (m *Machine) releaseFrame(f *frame, n int) {
 
 // NewList makes a list of n elements for the caller to fill in.
 func (m *Machine) NewList(n int) []*Value {
+	if c := m.E.opts.Counts; c != nil {
+		c.Lists++
+		c.ListElements += int64(n)
+	}
+	return m.newSlots(n)
+}
+
+// newSlots makes memory for n references to values.
+func (m *Machine) newSlots(n int) []*Value {
 	if n == 0 {
 		return nil
 	}
@@ -112,12 +121,18 @@ func (m *Machine) newValue() *Value {
 	if m.valueNext >= valueSlab {
 		if m.slabbed > slabBudget {
 			m.Charge(int64(unsafe.Sizeof(Value{})))
+			if c := m.E.opts.Counts; c != nil {
+				c.Values++
+			}
 			return new(Value)
 		}
 		m.Charge(2048)
 		m.slabbed = m.slabs.Add(2048)
 		m.valueSlab = new([valueSlab]Value)
 		m.valueNext = 0
+		if c := m.E.opts.Counts; c != nil {
+			c.Values += valueSlab // Close takes off what is left
+		}
 	}
 	v := &m.valueSlab[m.valueNext]
 	m.valueNext++

@@ -134,6 +134,9 @@ func (m *Machine) takeAhead(f aheadFile) ast.Node {
 			m.E.opts.Warn(w)
 		}
 	}
+	if c := m.E.opts.Counts; c != nil {
+		c.addTree(f.node)
+	}
 	m.E.keepTree(f.node)
 	return f.node
 }

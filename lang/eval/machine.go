@@ -111,6 +111,10 @@ func (m *Machine) Close() {
 		m.stopped()
 	}
 	m.E.untrack(m)
+	if c := m.E.opts.Counts; c != nil {
+		c.Values -= int64(valueSlab - m.valueNext)
+		m.valueNext = valueSlab
+	}
 }
 
 // Context is the context that the machine was made with.

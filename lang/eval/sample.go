@@ -120,6 +120,14 @@ type Counts struct {
 	Frames, FrameSlots  int64
 	Lists, ListElements int64
 	Sets, SetElements   int64
+	Values              int64 // memory cells for values, thunks included
+	Exprs               int64 // nodes of the trees that were parsed
+}
+
+// addTree counts the nodes of a tree.
+func (c *Counts) addTree(n ast.Node) {
+	c.Exprs++
+	ast.Children(n, c.addTree)
 }
 
 // The sizes in bytes of what Counts counts.
@@ -180,8 +188,6 @@ func (e *Evaluator) counting(n ast.Node, c code) code {
 				n.FrameSlots += frame
 			}
 		}
-	case *ast.List:
-		count = func(n *Counts, x *Value) { n.Lists++; n.ListElements += x.n }
 	case *ast.Let:
 		frame := int64(n.Set.Frame)
 		count = func(n *Counts, _ *Value) { n.Frames++; n.FrameSlots += frame }

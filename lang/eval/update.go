@@ -194,7 +194,7 @@ func (mg *merge) complete(l *shape) *merge {
 // attrValues makes room for n values, attrsWith a set of them; m may be nil.
 func (m *Machine) attrValues(n int) []*Value {
 	if m != nil {
-		return m.NewList(n)
+		return m.newSlots(n)
 	}
 	return make([]*Value, n)
 }
