@@ -13,6 +13,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 )
 
@@ -119,7 +120,7 @@ func (p *Profile) location(s eval.Site) *profile.Location {
 	f := &profile.Function{ID: id}
 	line := 0
 	if loc, ok := p.sources.Locate(s.Pos); ok {
-		line, f.Filename = loc.Line, sourceName(loc.Source)
+		line, f.Filename = loc.Line, diag.ShowSource(loc.Source)
 	} else if s.Kind == eval.SiteFile {
 		f.Filename = s.Name
 	}
@@ -131,16 +132,6 @@ func (p *Profile) location(s eval.Site) *profile.Location {
 	p.out.Location = append(p.out.Location, l)
 	p.locations[s] = l
 	return l
-}
-
-func sourceName(src *ast.Source) string {
-	switch src.Origin {
-	case ast.FromStdin:
-		return "«stdin»"
-	case ast.FromString:
-		return "«string»"
-	}
-	return src.Path
 }
 
 // siteName is how tools show a site. They tell functions apart by name alone,

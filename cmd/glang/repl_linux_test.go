@@ -68,11 +68,12 @@ func (s *session) expect(text string) {
 	_, s.got, _ = strings.Cut(s.got, text)
 }
 
-// TestDebuggerTerminal looks around where an evaluation stopped.
-func TestDebuggerTerminal(t *testing.T) {
-	home := t.TempDir()
+// terminal runs a command with a terminal of its own until its prompt is there;
+// end closes the input and waits.
+func terminal(t *testing.T, home, command string) (s *session, end func()) {
+	t.Helper()
 	master, slave := openPTY(t)
-	c := replProcess(t, home, "glang repl --store dummy:// --debugger")
+	c := replProcess(t, home, command)
 	c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := c.Start(); err != nil {
@@ -80,8 +81,20 @@ func TestDebuggerTerminal(t *testing.T) {
 	}
 	slave.Close()
 	t.Cleanup(func() { _ = c.Process.Kill() })
-	s := &session{t: t, tty: master}
+	s = &session{t: t, tty: master}
 	s.expect("glang> ")
+	return s, func() {
+		t.Helper()
+		s.send("\x04") // end of input
+		if err := c.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDebuggerTerminal looks around where an evaluation stopped.
+func TestDebuggerTerminal(t *testing.T) {
+	s, end := terminal(t, t.TempDir(), "glang repl --store dummy:// --debugger")
 	s.send("let inner = 20; f = x: builtins.break (x + inner); in f 22\r")
 	s.expect("breakpoint reached")
 	s.expect("glang> ")
@@ -95,34 +108,12 @@ func TestDebuggerTerminal(t *testing.T) {
 	s.send(":c\r")
 	s.expect("42\r\n")
 	s.expect("glang> ")
-	s.send("\x04")
-	if err := c.Wait(); err != nil {
-		t.Error(err)
-	}
+	end()
 }
 
 func TestReplTerminal(t *testing.T) {
 	home := t.TempDir()
-	begin := func() (*session, func()) {
-		master, slave := openPTY(t)
-		c := replProcess(t, home, "glang repl --store dummy://")
-		c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
-		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		slave.Close()
-		t.Cleanup(func() { _ = c.Process.Kill() })
-		s := &session{t: t, tty: master}
-		s.expect("glang> ")
-		return s, func() {
-			s.t.Helper()
-			s.send("\x04") // end of input
-			if err := c.Wait(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
+	begin := func() (*session, func()) { return terminal(t, home, "glang repl --store dummy://") }
 	s, end := begin()
 	s.send("builtins.stringLen\t \"abc\"\r")
 	s.expect("builtins.stringLength \"abc\"")

@@ -61,7 +61,7 @@ func (f *formatter) fold(e *Error, opts PrintOptions) (shown []Frame, before []h
 	for i := len(e.Trace) - 1; i >= 0; i-- {
 		fr := e.Trace[i]
 		if src := f.sources.Of(fr.Pos); src != nil {
-			library, file = opts.library(src), showOrigin(src)
+			library, file = opts.library(src), ShowSource(src)
 		}
 		if fr.Forced {
 			if library || fr.Pos == e.Pos {

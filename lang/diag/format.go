@@ -61,10 +61,11 @@ func ShowPos(sources *ast.Sources, pos ast.Pos) string {
 	if !ok {
 		return ""
 	}
-	return showOrigin(loc.Source) + ":" + strconv.Itoa(loc.Line) + ":" + strconv.Itoa(loc.Column)
+	return ShowSource(loc.Source) + ":" + strconv.Itoa(loc.Line) + ":" + strconv.Itoa(loc.Column)
 }
 
-func showOrigin(src *ast.Source) string {
+// ShowSource is what messages call a text: the path of its file, or where it came from.
+func ShowSource(src *ast.Source) string {
 	switch src.Origin {
 	case ast.FromStdin:
 		return "«stdin»"
@@ -198,7 +199,7 @@ func Excerpt(sources *ast.Sources, pos ast.Pos, color bool) string {
 	f := formatter{sources: sources}
 	f.position("", pos)
 	// The reference shows it bare here, and a blank line before the text.
-	head := fmt.Sprintf("%s%s:%d:%d%s", ansiCyan, showOrigin(loc.Source), loc.Line, loc.Column, ansiNormal)
+	head := fmt.Sprintf("%s%s:%d:%d%s", ansiCyan, ShowSource(loc.Source), loc.Line, loc.Column, ansiNormal)
 	_, lines, _ := strings.Cut(f.b.String(), "\n")
 	text := head + "\n"
 	if lines != "" {
@@ -216,7 +217,7 @@ func (f *formatter) position(indent string, pos ast.Pos) bool {
 	if !ok {
 		return false
 	}
-	fmt.Fprintf(&f.b, "%s%sat %s%s:%d:%d%s:", indent, ansiBlue, ansiWarning, showOrigin(loc.Source), loc.Line, loc.Column, ansiNormal)
+	fmt.Fprintf(&f.b, "%s%sat %s%s:%d:%d%s:", indent, ansiBlue, ansiWarning, ShowSource(loc.Source), loc.Line, loc.Column, ansiNormal)
 	if loc.Source.Text == nil {
 		return true
 	}

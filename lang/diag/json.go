@@ -110,7 +110,7 @@ func jsonPlace(sources *ast.Sources, pos ast.Pos) *jsonSpan {
 	if !ok {
 		return nil
 	}
-	s := &jsonSpan{File: showOrigin(loc.Source), Line: loc.Line, Column: loc.Column}
+	s := &jsonSpan{File: ShowSource(loc.Source), Line: loc.Line, Column: loc.Column}
 	if loc.Source.Text == nil {
 		return s
 	}

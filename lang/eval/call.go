@@ -156,7 +156,8 @@ func (m *Machine) functionName(l *lambda) string {
 func (m *Machine) missingArgument(l *lambda, a *Attrs, pos ast.Pos) {
 	name := m.E.Symbols.Name(m.missingFormal(l, a).Name)
 	m.Errorf(diag.Type, l.pos, "function '%s' called without required argument '%s'",
-		m.functionName(l), ast.ShowIdentifier(name)).WithTrace(pos, "from call site").Throw()
+		m.functionName(l), ast.ShowIdentifier(name)).WithTrace(pos, "from call site").
+		explain(func(e *diag.Error) { m.E.misspeltArgument(e, l, a, name) }).Throw()
 }
 
 // missingFormal is the first formal of a function that has neither a default nor an

@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -68,6 +69,22 @@ func (f *Failure) explain(note func(e *diag.Error)) *Failure {
 		f.note = note
 	}
 	return f
+}
+
+// misspeltArgument notes an argument that was given, is not asked for, and
+// resembles the one that is missing.
+func (e *Evaluator) misspeltArgument(err *diag.Error, l *lambda, a *Attrs, missing string) {
+	a = a.flat()
+	given := map[string]ast.Pos{}
+	for i, n := range a.shape.names {
+		given[e.Symbols.Name(n)] = a.shape.posAt(i)
+	}
+	for i := range l.formals {
+		delete(given, e.Symbols.Name(l.formals[i].Name))
+	}
+	for _, name := range diag.Similar(slices.Collect(maps.Keys(given)), missing) {
+		err.Notes = append(err.Notes, diag.Note{Pos: given[name], Text: "it was given '" + diag.Quote(ast.ShowIdentifier(name)) + "', which it does not ask for"})
+	}
 }
 
 // about notes where the value that an error is about was made.
