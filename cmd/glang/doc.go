@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) docCommand() *cobra.Command {
-	return a.command(groupUtility, "doc [NAME...]", "show the documentation of builtins",
+	c := a.command(groupUtility, "doc [NAME...]", "show the documentation of builtins",
 		`Shows what builtins do, with an example of each. Without a NAME it lists them
 all, with a line each.`, func(f *flagSet) func() error {
 			return func() error {
@@ -38,7 +38,7 @@ all, with a line each.`, func(f *flagSet) func() error {
 					if b == nil {
 						text := fmt.Sprintf("there is no builtin '%s'", n)
 						if s := diag.BestMatches(names, n); len(s) > 0 {
-							text += "\nDid you mean " + strings.Join(s, " or ") + "?"
+							text += "\n       Did you mean " + diag.ShowSuggestions(s) + "?"
 						}
 						return fmt.Errorf("%s", text)
 					}
@@ -50,6 +50,20 @@ all, with a line each.`, func(f *flagSet) func() error {
 				return nil
 			}
 		})
+	flags := c.ValidArgsFunction
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if strings.HasPrefix(word, "-") {
+			return flags(c, args, word)
+		}
+		var names []string
+		for _, b := range builtins.All() {
+			if !b.Internal && strings.HasPrefix(b.Name, word) {
+				names = append(names, b.Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+	return c
 }
 
 // builtinHead is a builtin with its arguments.

@@ -268,6 +268,24 @@ func (f *flagSet) usage() string {
 	return b.String()
 }
 
+// complete lists the flags that begin like word, with what they do.
+func (f *flagSet) complete(word string) []string {
+	var out []string
+	add := func(name, doc string) {
+		if strings.HasPrefix(name, word) {
+			out = append(out, name+"\t"+doc)
+		}
+	}
+	for _, fl := range f.shown() {
+		if fl.long != "" {
+			add("--"+fl.long, fl.doc)
+		} else {
+			add("-"+string(fl.short), fl.doc)
+		}
+	}
+	return out
+}
+
 func usagef(format string, args ...any) error {
 	return &local.UsageError{Message: fmt.Sprintf(format, args...)}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/local"
 )
 
@@ -25,6 +26,15 @@ func (a *app) command(group, use, short, long string, s setup) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: long, GroupID: group, DisableFlagParsing: true,
 		SilenceErrors: true, SilenceUsage: true}
 	c.RunE = func(c *cobra.Command, args []string) error { return a.runVerb(c, s, args) }
+	c.ValidArgsFunction = func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		if !strings.HasPrefix(word, "-") {
+			return nil, cobra.ShellCompDirectiveDefault // files
+		}
+		f := a.commonFlags()
+		a.verbFlags(f)
+		s(f)
+		return f.complete(word), cobra.ShellCompDirectiveNoFileComp
+	}
 	c.SetHelpFunc(func(c *cobra.Command, _ []string) {
 		f := a.commonFlags()
 		own := newFlagSet()
@@ -201,9 +211,13 @@ func child(c *cobra.Command, name string) *cobra.Command {
 }
 
 func (a *app) unknownCommand(c *cobra.Command, word string) error {
+	var names []string
+	for _, s := range c.Commands() {
+		names = append(names, s.Name())
+	}
 	text := fmt.Sprintf("'%s' is not a recognised command", word)
-	if s := c.SuggestionsFor(word); len(s) > 0 {
-		text += "\nDid you mean " + strings.Join(s, " or ") + "?"
+	if s := diag.BestMatches(names, word); len(s) > 0 {
+		text += "\n       Did you mean " + diag.ShowSuggestions(s) + "?"
 	}
 	return usagef("%s", text)
 }

@@ -127,7 +127,7 @@ func (f *formatter) format(e *Error, opts PrintOptions) string {
 		names = e.Similar
 	}
 	if len(names) > 0 {
-		f.b.WriteString("Did you mean " + showSuggestions(names) + "?\n")
+		f.b.WriteString("Did you mean " + ShowSuggestions(names) + "?\n")
 	}
 	width := len(filterANSI(pre, true))
 	return indent(pre, strings.Repeat(" ", width), chomp(f.b.String()))
@@ -270,7 +270,8 @@ func linesAround(s string, n int) (around [3]*string) {
 	return around
 }
 
-func showSuggestions(names []string) string {
+// ShowSuggestions lists what may have been meant: a, or one of a, b or c.
+func ShowSuggestions(names []string) string {
 	var b strings.Builder
 	for i, n := range names {
 		switch {
