@@ -67,6 +67,10 @@ func (s *shape) posAt(i int) ast.Pos {
 }
 
 var emptyShape = &shape{}
+
+// emptiedShape is that of what a filter left nothing of; see Attrs.alike.
+var emptiedShape = &shape{}
+
 var emptyAttrs = &Attrs{shape: emptyShape}
 
 func (a *Attrs) val(i int) *Value {
@@ -147,6 +151,12 @@ func (a *Attrs) All() iter.Seq2[ast.Symbol, *Value] {
 			}
 		}
 	}
+}
+
+// alike tells whether a set is one of those empty ones that are all the same to
+// the reference: which were empty from the start, not what a filter left.
+func (a *Attrs) alike() bool {
+	return a.shape != nil && len(a.shape.names) == 0 && a.shape != emptiedShape
 }
 
 // Attr is an attribute as [Attrs.Sorted] and [Attrs.Index] give it.
@@ -412,7 +422,10 @@ func (m *Machine) FilterAttrs(a *Attrs, keep func(name ast.Symbol, v *Value) boo
 			out = append(out, Attr{n, a.shape.posAt(i), v})
 		}
 	}
-	if len(out) < len(a.shape.names) {
+	switch n := len(out); {
+	case n == 0 && n < len(a.shape.names):
+		a = m.attrsOver(emptiedShape, nil)
+	case n < len(a.shape.names):
 		a = m.buildAttrs(out, true, ast.NoPos)
 	}
 	m.giveAttrs(out)

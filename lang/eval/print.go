@@ -241,7 +241,11 @@ func (p *printer) repeated(id unsafe.Pointer) bool {
 
 func (p *printer) set(v *Value, depth int) {
 	m := p.m
-	if p.repeated(v.p) {
+	id := v.p
+	if v.Attrs().alike() {
+		id = unsafe.Pointer(emptyAttrs)
+	}
+	if p.repeated(id) {
 		return
 	}
 	if p.o.Force && p.o.DerivationPaths && m.IsDerivation(v) {
