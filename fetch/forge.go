@@ -17,11 +17,14 @@ import (
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
+// forgeHosts are the hosts of forges that are not named.
+var forgeHosts = map[string]string{"github": "github.com", "gitlab": "gitlab.com", "sourcehut": "git.sr.ht"}
+
 // forge fetches the archive that a code forge makes of a revision.
 func (f *Fetcher) forge(ctx context.Context, kind string, in input, locked map[string]any) (storepath.Path, error) {
 	r := forgeRepo{f: f, kind: kind, owner: in.text("owner"), repo: in.text("repo"), host: in.text("host")}
 	if r.host == "" {
-		r.host = map[string]string{"github": "github.com", "gitlab": "gitlab.com", "sourcehut": "git.sr.ht"}[kind]
+		r.host = forgeHosts[kind]
 	}
 	rev := in.text("rev")
 	if rev == "" {

@@ -180,10 +180,20 @@ func (f *Fetcher) registry(ctx context.Context, where string) (*Registry, error)
 			p, err := f.o.Store.AddTree("flake-registry.json", nar.OS(), file, store.AddOptions{Method: storepath.Flat, Algo: hash.SHA256})
 			return entry{Path: p}, err
 		})
+		// The store's copy may be collected; one of our own serves without network.
+		file = filepath.Join(f.o.CacheDir, "flake-registry.json")
+		if err == nil {
+			var contents []byte
+			if contents, err = os.ReadFile(f.real(e.Path)); err == nil {
+				err = replaceFile(file, string(contents))
+			}
+		} else if _, serr := os.Stat(file); serr == nil && ctx.Err() == nil {
+			f.o.Warn(fmt.Sprintf("%v; using cached version", err))
+			err = nil
+		}
 		if err != nil {
 			return nil, err
 		}
-		file = f.real(e.Path)
 	}
 	return readRegistry(file, where)
 }

@@ -22,6 +22,9 @@ func (e Env) ParseFlakeRef(s string, notice func(string)) (ref flakeref.Ref, fra
 		return e.pathFlake(s, notice)
 	}
 	if ref, fragment, err = flakeref.Parse(s, true); err == nil {
+		if p, _ := ref.Input["path"].(string); ref.Input.IsRelative() {
+			ref.Input["path"] = e.abs(p)
+		}
 		return ref, fragment, nil
 	}
 	name, _, _ := strings.Cut(s, "#")
@@ -63,11 +66,11 @@ func (e Env) pathFlake(s string, notice func(string)) (ref flakeref.Ref, fragmen
 			return ref, "", err
 		}
 	}
-	url := "path:" + dir
+	url := flakeref.URL{Scheme: "path", Path: strings.Split(dir, "/")}
 	params := ""
 	for root, sub := dir, ""; root != "/"; root = filepath.Dir(root) {
 		if exists(filepath.Join(root, ".git")) {
-			url = "git+file://" + root
+			url = flakeref.URL{Scheme: "git+file", HasAuthority: true, Path: strings.Split(root, "/")}
 			if sub != "" {
 				params = "dir=" + sub
 			}
@@ -81,13 +84,14 @@ func (e Env) pathFlake(s string, notice func(string)) (ref flakeref.Ref, fragmen
 	if hasQuery {
 		params = strings.TrimPrefix(params+"&"+query, "&")
 	}
+	text := url.String()
 	if params != "" {
-		url += "?" + params
+		text += "?" + params
 	}
 	if fragment != "" {
-		url += "#" + fragment
+		text += "#" + fragment
 	}
-	return flakeref.Parse(url, true)
+	return flakeref.Parse(text, true)
 }
 
 func bareError(err error) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -267,8 +266,9 @@ func (x *evaluation) lookupFile(word string) (path string, err error) {
 		derr := x.Do(func() { path = x.FindFile(x.E.Options().NixPath, word[1:len(word)-1], ast.NoPos) })
 		return path, derr
 	}
-	if strings.HasPrefix(word, "flake:") {
-		return "", fmt.Errorf("flakes are not supported yet")
+	if ref, ok := strings.CutPrefix(word, "flake:"); ok {
+		derr := x.Do(func() { path = x.FetchFlakeTree(ref) })
+		return path, derr
 	}
 	if isURL(word) {
 		return x.fetchExpr(word)

@@ -23,7 +23,7 @@ func (a *app) flakeCommand() *cobra.Command {
 	info.Aliases = []string{"info"}
 	return a.family(groupMain, "flake", "work with flakes",
 		a.flakeUpdate(), a.flakeLock(), info, a.flakeShow(), a.flakeCheck(),
-		a.flakeInit(), a.flakeNew(), a.flakePrefetch(), a.flakeArchive())
+		a.flakeInit(), a.flakeNew(), a.flakePrefetch(), a.flakeArchive(), a.flakeClone())
 }
 
 // flakeArg is the flake that a command works on.
@@ -373,21 +373,24 @@ func (a *app) runChecks(c *local.CheckFlake, failed *bool, keepGoing bool) error
 	}
 	slices.SortFunc(targets, func(x, y realise.Target) int { return strings.Compare(c.Checks[x.Drv][0], c.Checks[y.Drv][0]) })
 	a.logf(levelInfo, "running %d flake checks...", len(targets))
-	_, err := a.realise(targets, realise.Normal, false)
-	var b *realise.BuildError
-	if !errors.As(err, &b) {
-		return err
-	}
-	for _, at := range c.Checks[b.Drv] {
-		report := fmt.Errorf("failed to build attribute '%s', build of '%s^*' failed: %w", at, a.session.Scheme.Print(b.Drv), err)
-		if !keepGoing {
-			return report
+	results, err := a.realise(targets, realise.Normal, false)
+	reported := false
+	for _, r := range results {
+		var b *realise.BuildError
+		if !errors.As(r.Err, &b) || b.Kind == realise.DependencyFailed {
+			continue // what it needs is reported, if anything
 		}
-		*failed = true
-		a.printError(report)
+		for _, at := range c.Checks[r.Target.Drv] {
+			report := fmt.Errorf("failed to build attribute '%s', build of '%s^*' failed: %w", at, a.session.Scheme.Print(r.Target.Drv), r.Err)
+			if !keepGoing {
+				return report
+			}
+			*failed, reported = true, true
+			a.printError(report)
+		}
 	}
-	if len(c.Checks[b.Drv]) == 0 {
-		return err
+	if reported {
+		return nil
 	}
-	return nil
+	return err
 }

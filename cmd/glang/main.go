@@ -73,7 +73,9 @@ func tool(name string) func(*app, []string) error {
 		return nixShell
 	case "nix-channel":
 		return nixChannel
-	case "nix-daemon", "nix-copy-closure", "nix-prefetch-url":
+	case "nix-prefetch-url":
+		return nixPrefetchURL
+	case "nix-daemon", "nix-copy-closure":
 		return func(*app, []string) error {
 			return fmt.Errorf("'%s' is not supported by this program yet", name)
 		}

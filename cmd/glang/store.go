@@ -21,7 +21,7 @@ func (a *app) storeCommand() *cobra.Command {
 	return a.family(groupStore, "store", "look into a store and maintain it",
 		a.storeInfo(), a.storeLs(), a.storeCat(), a.storeAdd("add", storepath.NAR), a.storeAdd("add-path", storepath.NAR),
 		a.storeAdd("add-file", storepath.Flat), a.storeDelete(), a.storeGC(), a.storeVerify(), a.storeRepair(),
-		a.storeOptimise(), a.storeRebuild(), a.storeDump(), a.storeFromHash(), a.storeSign(), a.storeCopySigs(), a.storeDiffClosures(), a.storeCopyLog())
+		a.storeOptimise(), a.storeRebuild(), a.storeDump(), a.storeFromHash(), a.storeSign(), a.storeCopySigs(), a.storeDiffClosures(), a.storeCopyLog(), a.storePrefetch())
 }
 
 // localStore opens the store that must be one on disk.

@@ -82,6 +82,7 @@ type Flake struct {
 	Config map[string]string
 
 	inputs map[string]flakeInput
+	self   flakeref.Attrs // how it is to be fetched
 	tree   flakeTree
 }
 
@@ -337,16 +338,33 @@ func (l *flakeLocker) fetchTree(attrs flakeref.Attrs, r eval.Registries) eval.Fe
 }
 
 // get fetches a flake and reads its flake.nix; at is its path from the root.
+// One that says that it is to be fetched otherwise is fetched again.
 func (l *flakeLocker) get(ref flakeref.Ref, at flakeref.InputPath, r eval.Registries) *Flake {
 	t := l.fetchTree(ref.Input, r)
 	dir := ref.Dir
 	if t.Dir != "" {
 		dir = t.Dir
 	}
+	resolved := flakeref.Ref{Input: t.Resolved, Dir: dir}
+	f := l.fetchedFlake(ref, resolved, t, at)
+	again := maps.Clone(t.Locked)
+	maps.Copy(again, f.self)
+	if maps.Equal(again, t.Locked) {
+		return f
+	}
+	delete(again, "narHash")
+	if again["rev"] == nil { // a work tree, whose changes count
+		again = maps.Clone(t.Resolved)
+		maps.Copy(again, f.self)
+	}
+	return l.fetchedFlake(ref, resolved, l.fetchTree(again, r), at)
+}
+
+// fetchedFlake reads the flake of a tree.
+func (l *flakeLocker) fetchedFlake(original, resolved flakeref.Ref, t eval.FetchedTree, at flakeref.InputPath) *Flake {
 	f := &Flake{
-		Original: ref, Path: t.Path,
-		Resolved: flakeref.Ref{Input: t.Resolved, Dir: dir}, Locked: flakeref.Ref{Input: t.Locked, Dir: dir},
-		tree: flakeTree{l.m.NewValue(treeValue(l.m, t.Path, t.Locked, false)), dir},
+		Original: original, Resolved: resolved, Locked: flakeref.Ref{Input: t.Locked, Dir: resolved.Dir}, Path: t.Path,
+		tree: flakeTree{l.m.NewValue(treeValue(l.m, t.Path, t.Locked, false)), resolved.Dir},
 	}
 	l.read(f, at)
 	return f

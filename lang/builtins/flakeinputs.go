@@ -28,6 +28,7 @@ func (l *flakeLocker) read(f *Flake, at flakeref.InputPath) {
 	f.inputs = map[string]flakeInput{}
 	if v, pos, ok := lookup(m, set, "inputs"); ok {
 		f.inputs = l.parseInputs(v, pos, at, dir)
+		f.self = l.parseSelf(v.Attrs())
 	}
 	text, err := f.Resolved.Text()
 	if err != nil {
@@ -47,7 +48,7 @@ func (l *flakeLocker) read(f *Flake, at flakeref.InputPath) {
 		for _, formal := range m.Function(v).Formals {
 			name := m.E.Symbols.Name(formal.Name)
 			if _, ok := f.inputs[name]; !ok && name != "self" {
-				f.inputs[name] = flakeInput{isFlake: true}
+				f.inputs[name] = flakeInput{ref: registryName(name), isFlake: true}
 			}
 		}
 	}
@@ -61,6 +62,25 @@ func (l *flakeLocker) read(f *Flake, at flakeref.InputPath) {
 			m.Fail(diag.Eval, ast.NoPos, "flake '%s' has an unsupported attribute '%s', at %s", text, name, m.E.PosText(a.Pos))
 		}
 	}
+}
+
+// parseSelf reads what a flake says about how it is to be fetched itself.
+func (l *flakeLocker) parseSelf(inputs *eval.Attrs) flakeref.Attrs {
+	v, pos, ok := lookup(l.m, inputs, "self")
+	if !ok {
+		return nil
+	}
+	l.expect(v, eval.KindAttrs, "a set", pos)
+	attrs := flakeref.Attrs{}
+	for a := range v.Attrs().Ordered(l.m) {
+		name := l.m.E.Symbols.Name(a.Name)
+		if name != "submodules" && name != "lfs" {
+			l.m.Fail(diag.Eval, ast.NoPos, "flake 'self' attribute '%s' is not supported", name)
+		}
+		l.expect(a.Value, eval.KindBool, "a Boolean", a.Pos)
+		attrs[name] = a.Value.Bool()
+	}
+	return attrs
 }
 
 // parseConfig reads the settings that a flake asks for.
@@ -94,6 +114,11 @@ func (l *flakeLocker) parseConfig(v *value, pos ast.Pos) map[string]string {
 		}
 	}
 	return config
+}
+
+// registryName is a reference that the registries say the meaning of.
+func registryName(name string) *flakeref.Ref {
+	return &flakeref.Ref{Input: flakeref.Attrs{"type": "indirect", "id": name}}
 }
 
 func (l *flakeLocker) expect(v *value, kind eval.Kind, want string, pos ast.Pos) {

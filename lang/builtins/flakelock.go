@@ -67,7 +67,7 @@ func (l *flakeLocker) lockInput(name string, declared flakeInput, node *flakeref
 		return
 	}
 	if in.ref == nil {
-		in.ref = &flakeref.Ref{Input: flakeref.Attrs{"type": "indirect", "id": name}}
+		in.ref = registryName(name)
 	}
 	child := &flakeref.LockNode{Inputs: map[string]flakeref.LockEdge{}, IsFlake: in.isFlake}
 	if in.ref.Input.IsRelative() {

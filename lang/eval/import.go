@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/flakeref"
 	"github.com/seed192a40f6/glang/store/hash"
 )
 
@@ -299,6 +300,9 @@ func (m *Machine) resolveSearch(value string) string {
 		e.warn("Nix search path entry '%s' cannot be downloaded, ignoring", value)
 		return ""
 	}
+	if rest, ok := strings.CutPrefix(value, "flake:"); ok {
+		return m.FetchFlakeTree(rest)
+	}
 	dir := CleanPath(value)
 	real, err := e.ResolveSymlinks(dir, false)
 	if err != nil {
@@ -318,6 +322,29 @@ func (m *Machine) resolveSearch(value string) string {
 		e.searchMu.Unlock()
 	}
 	return dir
+}
+
+// FetchFlakeTree fetches the tree that a flake reference means, and returns
+// where it is.
+func (m *Machine) FetchFlakeTree(ref string) string {
+	o := m.E.Options()
+	if !o.ExperimentalFeatures["flakes"] {
+		m.Fail(diag.Eval, ast.NoPos, "experimental Nix feature 'flakes' is disabled; add '--extra-experimental-features flakes' to enable it")
+	}
+	r, _, err := flakeref.Parse(ref, true)
+	if err == nil && o.Fetcher == nil {
+		err = errors.New("there is nothing to fetch with")
+	}
+	var t FetchedTree
+	if err == nil {
+		m.Effect()
+		t, err = o.Fetcher.FetchTree(m.ctx, r.Input, AllRegistries)
+	}
+	if err != nil {
+		m.FailErr(ast.NoPos, err)
+	}
+	m.E.AllowStorePath(t.Path)
+	return o.Scheme.Print(t.Path)
 }
 
 // IsPseudoURL tells whether an entry of the search path is to be downloaded.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -182,4 +183,29 @@ func (a *app) archiveInputs(x *evaluation, l *builtins.LockedFlake, n *flakeref.
 		inputs[name] = in
 	}
 	return map[string]any{"inputs": inputs}
+}
+
+func (a *app) flakeClone() *cobra.Command {
+	return a.command("", "clone [FLAKE] --dest DIR", "clone the repository of a flake", "", func(f *flagSet) func() error {
+		fa := a.flakeArg(f)
+		dest := ""
+		f.text(&dest, "dest,f", "path", "the folder to make")
+		return func() error {
+			ref, err := fa.ref(f.args)
+			if err != nil {
+				return err
+			}
+			if dest == "" {
+				return errors.New("missing flag '--dest'")
+			}
+			fetcher, err := a.openFetcher()
+			if err != nil {
+				return err
+			}
+			if ref, err = fetcher.Resolve(a.context(), ref); err != nil {
+				return err
+			}
+			return fetcher.Clone(a.context(), ref.Input, a.absolute(dest))
+		}
+	})
 }
