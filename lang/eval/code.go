@@ -247,11 +247,11 @@ func (c *withCode) eval(m *Machine, f *frame) Value {
 }
 
 // delay looks the name up if the innermost scope is at hand and has a value
-// for it that is evaluated.
+// for it that is evaluated; as for selectCode.delayed, it is a copy.
 func (c *withCode) delay(m *Machine, f *frame) *Value {
 	if s := f.ancestor(c.level).get(0); s != nil && s.Kind() == KindAttrs {
 		if v, ok := s.Attrs().Get(c.name); ok && v.Forced() {
-			return v
+			return m.NewValue(ready(v.Copy()))
 		}
 	}
 	return c.self.thunk(m, c, f)

@@ -149,9 +149,19 @@ func (w *jsonWriter) text(s string, ctx Context) {
 	var bad int
 	w.b, bad = AppendJSONString(w.b, s)
 	if bad >= 0 {
-		w.m.Fail(diag.Eval, ast.NoPos, "JSON serialization error: [json.exception.type_error.316] invalid UTF-8 byte at index %s: %s",
-			Plain(strconv.Itoa(bad)), Plain(fmt.Sprintf("0x%02X", s[bad])))
+		w.m.Fail(diag.Eval, ast.NoPos, "JSON serialization error: [json.exception.type_error.316] %s", Plain(badUTF8(s, bad)))
 	}
+}
+
+// badUTF8 says what is wrong with a string whose first wrong sequence begins at
+// start: the byte that cannot go on from there, or that it ends too early.
+func badUTF8(s string, start int) string {
+	for i := start; i < len(s); i++ {
+		if utf8.FullRuneInString(s[start : i+1]) {
+			return fmt.Sprintf("invalid UTF-8 byte at index %d: 0x%02X", i, s[i])
+		}
+	}
+	return fmt.Sprintf("incomplete UTF-8 string; last byte: 0x%02X", s[len(s)-1])
 }
 
 // jsonEscapes is by how much escapes make a string longer.

@@ -40,12 +40,13 @@ func (c *selectCode) delay(m *Machine, f *frame) *Value { return c.delayed(m, f,
 
 func (c *select1) delay(m *Machine, f *frame) *Value { return c.delayed(m, f, c) }
 
-// delayed gives the value itself where it is there and evaluated.
+// delayed makes no thunk where the value is there and evaluated. It copies the
+// value, for what it selects counts as unevaluated, and is not the same function.
 func (c *selectCode) delayed(m *Machine, f *frame, self code) *Value {
 	if !c.dynamic && len(c.path) == 1 {
 		if v := peek(c.base, f); v != nil && v.Kind() == KindAttrs {
 			if x, ok := v.Attrs().Get(c.path[0].sym); ok && x.Forced() {
-				return x
+				return m.NewValue(ready(x.Copy()))
 			}
 		}
 	}
