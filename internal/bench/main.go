@@ -15,6 +15,11 @@
 // measures glang alone, on one core and on two, and says what that lets expect
 // of more.
 //
+//	go run ./internal/bench -sizes sizes.tsv -n 1 -reference 'DIR/nix nix-instantiate' -reference-floor 'DIR/nix true'
+//	cd tests/bench/plot && go run . ../../../sizes.tsv ../../../docs/large-inputs.svg
+//
+// measures inputs of growing size and draws cost against size.
+//
 // The two run in turn, -n times each. A row gives the medians: wall and CPU
 // time (user and system) in seconds, peak memory in MB, and the ratio of
 // glang's to the reference's. Where the reference needs a wrapper, the time
@@ -61,6 +66,7 @@ func main() {
 	exprs := flag.String("exprs", "tests/bench", "a folder of expressions")
 	builds := flag.Bool("builds", false, "measure builds: the commands are like nix-build")
 	cores := flag.Bool("cores", false, "measure glang on one core and on two")
+	sizes := flag.String("sizes", "", "measure inputs of growing size, and write this file")
 	only := flag.String("only", "", "run what matches this regular expression")
 	n := flag.Int("n", 5, "runs of each")
 	flag.Parse()
@@ -68,13 +74,13 @@ func main() {
 	if *builds {
 		tool = "nix-build"
 	}
-	if err := run(tool, *cores, *glang, *reference, *floor, *nixpkgs, *system, *all, *names, *exprs, *only, *n); err != nil {
+	if err := run(tool, *cores, *sizes, *glang, *reference, *floor, *nixpkgs, *system, *all, *names, *exprs, *only, *n); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(tool string, cores bool, glang, reference, floor, nixpkgs, system, all, names, exprs, only string, n int) error {
+func run(tool string, cores bool, sizes, glang, reference, floor, nixpkgs, system, all, names, exprs, only string, n int) error {
 	if glang == "" {
 		dir, err := os.MkdirTemp("", "bench")
 		if err != nil {
@@ -104,6 +110,9 @@ func run(tool string, cores bool, glang, reference, floor, nixpkgs, system, all,
 		return err
 	}
 	fmt.Printf("%s, %d cores, median of %d\n\n", runtime.Version(), runtime.NumCPU(), n)
+	if sizes != "" {
+		return measureSizes(sizes, glang, reference, floor, match.MatchString, n)
+	}
 	if cores {
 		coresHead()
 		for _, w := range ws {
