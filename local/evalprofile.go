@@ -1,7 +1,9 @@
 package local
 
 import (
+	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -9,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/pprof/profile"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
@@ -32,27 +32,31 @@ type Profile struct {
 	mu        sync.Mutex
 	sources   *ast.Sources
 	last      time.Duration // of processor time, at the last sample
-	samples   map[string]*profile.Sample
-	locations map[eval.Site]*profile.Location
-	out       *profile.Profile
+	samples   map[string]*profileSample
+	order     []*profileSample // by when each was first met
+	locations map[eval.Site]uint64
+	out       profileWriter
 	key       []byte
 }
 
-// The values of a sample, in the order of sampleTypes.
+// The values of a sample, in the order in which Write names them.
 const (
 	sampleCount = iota
 	sampleTime
 	sampleBytes
+	sampleTypes
 )
 
-var sampleTypes = []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}, {Type: "alloc_space", Unit: "bytes"}}
+// profileSample are the values of a stack, the innermost location first.
+type profileSample struct {
+	locations []uint64
+	values    [sampleTypes]int64
+}
 
 // NewProfile begins a profile; until Write a clock runs.
 func NewProfile() *Profile {
 	p := &Profile{stop: make(chan struct{}), begun: time.Now(), last: cpuTime(),
-		samples: map[string]*profile.Sample{}, locations: map[eval.Site]*profile.Location{}}
-	p.out = &profile.Profile{SampleType: sampleTypes, DefaultSampleType: "cpu", TimeNanos: p.begun.UnixNano(),
-		PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"}, Period: int64(profilePeriod)}
+		samples: map[string]*profileSample{}, locations: map[eval.Site]uint64{}}
 	go func() {
 		t := time.NewTicker(profilePeriod)
 		defer t.Stop()
@@ -78,8 +82,8 @@ func (p *Profile) Time(stack []eval.Site) {
 	defer p.mu.Unlock()
 	now := cpuTime()
 	s := p.sample(stack)
-	s.Value[sampleCount]++
-	s.Value[sampleTime] += int64(now - p.last)
+	s.values[sampleCount]++
+	s.values[sampleTime] += int64(now - p.last)
 	p.last = now
 }
 
@@ -87,51 +91,45 @@ func (p *Profile) Time(stack []eval.Site) {
 func (p *Profile) Alloc(stack []eval.Site, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sample(stack).Value[sampleBytes] += bytes
+	p.sample(stack).values[sampleBytes] += bytes
 }
 
 // sample is the entry of a stack.
-func (p *Profile) sample(stack []eval.Site) *profile.Sample {
+func (p *Profile) sample(stack []eval.Site) *profileSample {
 	p.key = p.key[:0]
 	for _, s := range stack {
-		p.key = binary.AppendUvarint(p.key, p.location(s).ID)
+		p.key = binary.AppendUvarint(p.key, p.location(s))
 	}
 	s := p.samples[string(p.key)]
 	if s == nil {
-		s = &profile.Sample{Value: make([]int64, len(sampleTypes))}
+		s = &profileSample{}
 		for _, site := range stack {
-			s.Location = append(s.Location, p.location(site))
+			s.locations = append(s.locations, p.location(site))
 		}
 		if len(stack) == 0 {
-			s.Location = append(s.Location, p.location(eval.Site{Kind: eval.SiteFile, Name: "(outside of any file)"}))
+			s.locations = append(s.locations, p.location(eval.Site{Kind: eval.SiteFile, Name: "(outside of any file)"}))
 		}
 		p.samples[string(p.key)] = s
-		p.out.Sample = append(p.out.Sample, s)
+		p.order = append(p.order, s)
 	}
 	return s
 }
 
-func (p *Profile) location(s eval.Site) *profile.Location {
-	l := p.locations[s]
-	if l != nil {
-		return l
+// location is the number of a site in the profile.
+func (p *Profile) location(s eval.Site) uint64 {
+	if id, ok := p.locations[s]; ok {
+		return id
 	}
-	id := uint64(len(p.out.Location) + 1)
-	f := &profile.Function{ID: id}
-	line := 0
+	file, line := "", 0
 	if loc, ok := p.sources.Locate(s.Pos); ok {
-		line, f.Filename = loc.Line, diag.ShowSource(loc.Source)
+		line, file = loc.Line, diag.ShowSource(loc.Source)
 	} else if s.Kind == eval.SiteFile {
-		f.Filename = s.Name
+		file = s.Name
 	}
-	f.StartLine = int64(line)
-	f.Name = siteName(s, f.Filename, line)
-	f.SystemName = f.Name
-	l = &profile.Location{ID: id, Line: []profile.Line{{Function: f, Line: int64(line)}}}
-	p.out.Function = append(p.out.Function, f)
-	p.out.Location = append(p.out.Location, l)
-	p.locations[s] = l
-	return l
+	id := uint64(len(p.locations) + 1)
+	p.out.location(id, siteName(s, file, line), file, line)
+	p.locations[s] = id
+	return id
 }
 
 // siteName is how tools show a site. They tell functions apart by name alone,
@@ -161,6 +159,18 @@ func (p *Profile) Write(w io.Writer) error {
 	close(p.stop)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.out.DurationNanos = int64(time.Since(p.begun))
-	return p.out.Write(w)
+	p.out.valueType(profileSampleType, "samples", "count")
+	p.out.valueType(profileSampleType, "cpu", "nanoseconds")
+	p.out.valueType(profileSampleType, "alloc_space", "bytes")
+	for _, s := range p.order {
+		p.out.sample(s.locations, s.values[:])
+	}
+	p.out.integer(profileTime, p.begun.UnixNano())
+	p.out.integer(profileDuration, int64(time.Since(p.begun)))
+	p.out.valueType(profilePeriodType, "cpu", "nanoseconds")
+	p.out.integer(profilePeriodField, int64(profilePeriod))
+	p.out.integer(profileDefaultType, p.out.text("cpu"))
+	z := gzip.NewWriter(w)
+	_, err := z.Write(p.out.finish())
+	return errors.Join(err, z.Close())
 }
