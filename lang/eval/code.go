@@ -386,6 +386,9 @@ type equalCode struct {
 
 func (c *equalCode) eval(m *Machine, f *frame) Value {
 	l, r := c.l.eval(m, f), c.r.eval(m, f)
+	if m.calls > m.E.opts.MaxCallDepth { // comparing counts as a call
+		m.overflow(ast.NoPos)
+	}
 	if l.kind == r.kind {
 		switch Kind(l.kind) {
 		case KindString:

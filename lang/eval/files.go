@@ -413,6 +413,9 @@ func (m *Machine) CopyPathToStore(name string) storepath.Path {
 		return p
 	}
 	real, err := e.ResolveSymlinks(name, true)
+	if err == nil { // that it is missing is said before that its name is no good
+		_, err = m.Files().Lstat(real)
+	}
 	if err == nil && e.opts.Paths == nil {
 		var h hash.Hash
 		if h, _, err = nar.HashTree(e.opts.Scheme.Hash, m.Files(), real, nil); err == nil {
