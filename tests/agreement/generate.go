@@ -345,7 +345,8 @@ func (g *generator) atom(k kind) string {
 	case null:
 		return "null"
 	case path:
-		return g.one("/x/y", "/x", "/nonexistent/z", "/x/../y")
+		// None is in the root itself: dirOf would give that, and all of it be copied.
+		return g.one("/x/y", "/x/y/z", "/nonexistent/z", "/x/../y/z")
 	}
 	return g.atom(kind(1 + g.rand.IntN(int(kinds)-1)))
 }
