@@ -47,6 +47,7 @@ type repl struct {
 	vars   map[ast.Symbol]*eval.Value
 	scope  *eval.Scope
 	loaded []string // files, by :load
+	broken string   // what was printed of a value before an error
 	flakes []string // by :load-flake
 	last   *eval.Attrs
 
@@ -130,7 +131,9 @@ func (r *repl) loop() error {
 		}
 		if err != nil {
 			r.printError(err)
+			r.a.print(r.broken)
 		}
+		r.broken = ""
 		if quit || r.leave {
 			r.quit = quit
 			return nil
@@ -307,10 +310,17 @@ func (r *repl) withValue(text string, f func(v *eval.Value) error) error {
 
 // print prints a value to some depth; 0 means all of it.
 func (r *repl) print(v *eval.Value, depth int) error {
-	return r.x.Do(func() {
-		r.a.println(r.x.PrintValue(v, eval.PrintOptions{Color: r.a.colorOut(), Force: true, DerivationPaths: true,
-			MaxDepth: depth, Indent: 2, Errors: eval.ThrowTopLevel}))
-	})
+	o := eval.PrintOptions{Color: r.a.colorOut(), Force: true, DerivationPaths: true, MaxDepth: depth, Indent: 2, Errors: eval.ThrowTopLevel}
+	if r.a.asNix {
+		// What had been printed comes before a trace, but after the error that
+		// ends it.
+		o.Begun = func(text string) {
+			r.a.print(text)
+			r.a.stdout.Flush()
+		}
+		o.Broken = func(text string) { r.broken = text }
+	}
+	return r.x.Do(func() { r.a.println(r.x.PrintValue(v, o)) })
 }
 
 // load brings the files of :load and the installables of the command line into scope.

@@ -57,6 +57,9 @@ type Machine struct {
 	debugging bool         // the debugger is looking around
 	trying    int          // nested tryEval
 
+	// beforeEffect, if not nil, is called by Effect.
+	beforeEffect func()
+
 	helper    bool // see parallel.go
 	team      *team
 	helps     *Fan // what a helper is at; team.mu is held

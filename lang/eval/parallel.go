@@ -308,6 +308,9 @@ func (m *Machine) Effect() {
 	if m.helper {
 		m.Fail(diag.Interrupted, ast.NoPos, "left to the main evaluation")
 	}
+	if m.beforeEffect != nil {
+		m.beforeEffect()
+	}
 }
 
 // Machines is how many machines have been made and not closed.

@@ -36,6 +36,10 @@ type PrintOptions struct {
 	// Indent, if not 0, prints over several lines.
 	Indent int
 	Errors ErrorPrinting
+	// Begun receives what has been printed so far before the evaluation of the
+	// rest does more than compute, such as print a trace; Broken receives it
+	// where an error ends it.
+	Begun, Broken func(text string)
 }
 
 // errorOptions is how values are printed in error messages.
@@ -57,7 +61,24 @@ func (m *Machine) PrintValue(v *Value, opts PrintOptions) string {
 	if !opts.Repeats {
 		p.seen = map[unsafe.Pointer]bool{}
 	}
+	if opts.Begun != nil {
+		outer := m.beforeEffect
+		m.beforeEffect = func() {
+			opts.Begun(p.b.String())
+			p.b.Reset()
+		}
+		defer func() { m.beforeEffect = outer }()
+	}
+	whole := false
+	if opts.Broken != nil {
+		defer func() {
+			if !whole {
+				opts.Broken(p.b.String())
+			}
+		}()
+	}
 	p.print(v, 0)
+	whole = true
 	return p.b.String()
 }
 
