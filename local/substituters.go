@@ -70,7 +70,15 @@ func (s *Session) substituters() []realise.Substituter {
 // paths has a path; whether its signature would be believed is another matter.
 func (s *Session) Substitutable(ctx context.Context, p storepath.Path) bool {
 	if s.subs == nil {
-		s.subs = append([]realise.Substituter{}, s.substituters()...)
+		// Asked once: one that cannot be reached costs seconds each time.
+		s.subs = slices.DeleteFunc(append([]realise.Substituter{}, s.substituters()...), func(sub realise.Substituter) bool {
+			c, ok := sub.(*cacheSubstituter)
+			if !ok {
+				return false
+			}
+			mass, err := c.c.WantsMassQuery(ctx)
+			return err != nil || !mass
+		})
 	}
 	for _, sub := range s.subs {
 		c, ok := sub.(*cacheSubstituter)
@@ -78,9 +86,6 @@ func (s *Session) Substitutable(ctx context.Context, p storepath.Path) bool {
 			if _, err := sub.PathInfo(ctx, p); err == nil {
 				return true
 			}
-			continue
-		}
-		if mass, err := c.c.WantsMassQuery(ctx); err != nil || !mass {
 			continue
 		}
 		if ok, err := c.c.Has(ctx, p); err == nil && ok {
