@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -70,8 +71,12 @@ type keySet struct {
 	ints    map[int64]struct{}
 	root    *value // the first key and its element
 	elem    *value
-	sorted  []keyEntry // in use once both tables are nil
+	sorted  [][]keyEntry // in use once both tables are nil; pieces, none of them empty
 }
+
+// pieceSize is how long a piece of the sorted keys may grow: so that inserting
+// moves few of them.
+const pieceSize = 512
 
 // keySize is about what the tables take for each key.
 const keySize = 64
@@ -88,7 +93,7 @@ func (s *keySet) insert(m *machine, key, elem *value) bool {
 		case eval.KindInt:
 			s.ints = map[int64]struct{}{key.Int(): {}}
 		default:
-			s.sorted = []keyEntry{{key, elem}}
+			s.sorted = [][]keyEntry{{{key, elem}}}
 		}
 		return true
 	}
@@ -109,15 +114,13 @@ func (s *keySet) insert(m *machine, key, elem *value) bool {
 		return true
 	case s.ints != nil && key.Kind() == eval.KindFloat:
 		m.Reserve(int64(len(s.ints)) * keySize)
-		for n := range s.ints {
-			s.sorted = append(s.sorted, keyEntry{m.NewValue(eval.Int(n)), s.elem})
-		}
-		slices.SortFunc(s.sorted, func(a, b keyEntry) int {
-			if a.key.Int() < b.key.Int() {
-				return -1
+		for piece := range slices.Chunk(slices.Sorted(maps.Keys(s.ints)), pieceSize/2) {
+			entries := make([]keyEntry, len(piece))
+			for i, n := range piece {
+				entries[i] = keyEntry{m.NewValue(eval.Int(n)), s.elem}
 			}
-			return 1
-		})
+			s.sorted = append(s.sorted, entries)
+		}
 		s.ints = nil
 	case s.sorted == nil:
 		// Kinds that do not compare: this fails, as comparing with any key would.
@@ -128,23 +131,38 @@ func (s *keySet) insert(m *machine, key, elem *value) bool {
 }
 
 func (s *keySet) insertSorted(m *machine, key, elem *value) bool {
-	lo, hi := 0, len(s.sorted)
+	greater := func(e keyEntry) bool { return s.less(m, key, e.key, elem, e.elem) }
+	i := max(0, firstWhere(s.sorted, func(piece []keyEntry) bool { return greater(piece[0]) })-1)
+	piece := s.sorted[i]
+	at := firstWhere(piece, greater)
+	// Everything from there on is greater; what is before it is not.
+	if at > 0 {
+		if e := piece[at-1]; !s.less(m, e.key, key, elem, e.elem) {
+			return false
+		}
+	}
+	m.Charge(keySize)
+	piece = slices.Insert(piece, at, keyEntry{key, elem})
+	s.sorted[i] = piece
+	if len(piece) > pieceSize {
+		s.sorted = slices.Insert(s.sorted, i+1, slices.Clone(piece[len(piece)/2:]))
+		s.sorted[i] = slices.Clip(piece[:len(piece)/2])
+	}
+	return true
+}
+
+// firstWhere is the index of the first element for which is holds, as it does
+// for all behind it; the length if there is none.
+func firstWhere[T any](list []T, is func(T) bool) int {
+	lo, hi := 0, len(list)
 	for lo < hi {
-		mid := (lo + hi) / 2
-		if e := s.sorted[mid]; s.less(m, key, e.key, elem, e.elem) {
+		if mid := (lo + hi) / 2; is(list[mid]) {
 			hi = mid
 		} else {
 			lo = mid + 1
 		}
 	}
-	// Everything from lo on is greater; what is before it is not.
-	if lo > 0 {
-		if e := s.sorted[lo-1]; !s.less(m, e.key, key, elem, e.elem) {
-			return false
-		}
-	}
-	s.sorted = slices.Insert(eval.Grow(m, s.sorted, 1), lo, keyEntry{key, elem})
-	return true
+	return lo
 }
 
 // less compares keys; an error tells which elements they belong to.

