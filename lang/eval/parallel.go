@@ -38,8 +38,12 @@ const fanWide = 24
 // alone is how many steps a machine takes before it has helpers, some
 // milliseconds. Names that are first met while there are helpers have no order
 // that would be the same in each run (see Machine.order); small programs, whose
-// errors may depend on that order, end before.
-const alone = 64 * tickSteps
+// errors may depend on that order, end before. No small one has a list of
+// fanVast elements.
+const (
+	alone   = 64 * tickSteps
+	fanVast = 1024
+)
 
 // maxHelpers bounds the helpers of a machine, those included that wait.
 const maxHelpers = 4
@@ -78,7 +82,7 @@ func (m *Machine) WantsFan(n int) bool {
 	}
 	t := m.team
 	if t == nil {
-		return m.looks*m.ticks >= m.E.alone
+		return n >= fanVast || m.looks*m.ticks >= m.E.alone
 	}
 	return n >= fanWide || int(t.busy.Load()) < t.cores
 }
