@@ -16,7 +16,7 @@ import (
 const (
 	floorMax     = 1 << 30
 	percentAfter = 40
-	headroom     = 256 << 20 // and, beside the percentage, so much more
+	headroom     = 192 << 20 // and, beside the percentage, so much more
 	// stackMax is far above what the depth limits of the evaluator allow:
 	// Go cannot recover from a spent stack.
 	stackMax = 16 << 30
