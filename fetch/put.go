@@ -58,6 +58,20 @@ func PutFile(ctx context.Context, attrs flakeref.Attrs, name, contents, message 
 	return err
 }
 
+// Untracked tells whether a file is in the work tree that an input is read from
+// but not known to git, so that the input does not have it. dir is the top of the work tree.
+func Untracked(ctx context.Context, attrs flakeref.Attrs, name string) (dir string, ok bool) {
+	dir = SourcePath(attrs)
+	if attrs["type"] != "git" || dir == "" {
+		return "", false
+	}
+	if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+		return "", false
+	}
+	out, err := userGit(ctx, dir, "", "ls-files", "--", name)
+	return dir, err == nil && out == ""
+}
+
 // AddToGit makes files known to git, if a folder is the top of a repository.
 func AddToGit(ctx context.Context, dir string, files []string) error {
 	if _, err := os.Stat(filepath.Join(dir, ".git")); err != nil || len(files) == 0 {

@@ -57,7 +57,15 @@ func LockFlake(m *eval.Machine, ref flakeref.Ref, flags *LockFlags) *builtins.Lo
 			m.FailErr(ast.NoPos, err)
 		}
 	}
-	f := builtins.LockFlake(m, ref, o)
+	var f *builtins.LockedFlake
+	if failed := m.Catch(func() { f = builtins.LockFlake(m, ref, o) }); failed != nil {
+		name := path.Join(ref.Dir, "flake.nix")
+		if dir, ok := fetch.Untracked(m.Context(), ref.Input, name); ok {
+			m.FailErr(ast.NoPos, fmt.Errorf("Path '%[1]s' in the repository \"%[2]s\" is not tracked by Git.\n\n"+
+				"To make it visible to Nix, run:\n\ngit -C \"%[2]s\" add \"%[1]s\"", name, dir))
+		}
+		failed.Throw()
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.Config)) {
 		if flags.Configure == nil {
 			break
