@@ -41,8 +41,8 @@ type symbolChunk [1 << chunkBits]struct {
 type symbolShard struct {
 	table atomic.Pointer[symbolTable] // replaced when it grows
 	mu    sync.Mutex                  // held to enter a name
-	used  int
-	_     [40]byte // to fill a cache line
+	used  atomic.Int32                // how many names there are
+	_     [44]byte                    // to fill a cache line
 }
 
 // HashSeed and HashByte are the hash that Intern expects from a scanner that
@@ -94,13 +94,16 @@ func (s *Symbols) Lookup(name string) (Symbol, bool) {
 // Enter is Intern without meeting the name, and with its hash at hand.
 func (s *Symbols) Enter(name string, h uint32) Symbol {
 	sh := &s.shards[h%shardCount]
+	before := sh.used.Load()
 	if sym, ok := sh.find(s, name, h); ok {
 		return sym
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if sym, ok := sh.find(s, name, h); ok {
-		return sym
+	if sh.used.Load() != before { // somebody else may have entered it
+		if sym, ok := sh.find(s, name, h); ok {
+			return sym
+		}
 	}
 	sym := Symbol(s.next.Add(1))
 	chunk := &s.chunks[sym>>chunkBits]
@@ -155,8 +158,14 @@ func (sh *symbolShard) insert(h uint32, sym Symbol) {
 	if p := sh.table.Load(); p != nil {
 		table = *p
 	}
-	if 4*(sh.used+1) > 3*len(table) {
-		bigger := make(symbolTable, max(64, 2*len(table)))
+	used := int(sh.used.Load())
+	if 4*(used+1) > 3*len(table) {
+		// A small table grows faster: entering its names again costs more than its memory.
+		factor := 2
+		if len(table) < 4096 {
+			factor = 4
+		}
+		bigger := make(symbolTable, max(64, factor*len(table)))
 		for i := range table {
 			if slot := table[i].Load(); slot != 0 {
 				bigger.put(slot)
@@ -166,7 +175,7 @@ func (sh *symbolShard) insert(h uint32, sym Symbol) {
 		sh.table.Store(&table)
 	}
 	table.put(uint64(h)<<32 | uint64(sym))
-	sh.used++
+	sh.used.Add(1)
 }
 
 func (t symbolTable) put(slot uint64) {
