@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,6 +103,9 @@ func (a *app) useInputs(x *evaluation) {
 // lockFlake locks a flake as the flags and settings have it; within Do.
 func (a *app) lockFlake(x *evaluation, ref flakeref.Ref, l *local.LockFlags) *builtins.LockedFlake {
 	a.useInputs(x)
+	if l.Reference != "" && !a.settings.Bool("allow-dirty") {
+		x.FailErr(ast.NoPos, errors.New("reference lock file was provided, but the `allow-dirty` setting is set to false"))
+	}
 	flags := *l
 	flags.Summary = a.settings.Get("commit-lock-file-summary")
 	flags.AllowDirty = a.settings.Bool("allow-dirty-locks")
