@@ -24,7 +24,7 @@ func (v Value) Type() string {
 	if v.v == nil {
 		return "none"
 	}
-	return v.v.TypeName()
+	return eval.TypeName(v.v.Kind())
 }
 
 // Len is the number of elements of a list or attributes of a set, else 0.

@@ -9,6 +9,7 @@ import (
 	"github.com/seed192a40f6/glang/fetch"
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/store/hash"
+	"github.com/seed192a40f6/glang/store/storepath"
 )
 
 func (a *app) storePrefetch() *cobra.Command {
@@ -35,11 +36,7 @@ func (a *app) storePrefetch() *cobra.Command {
 					return err
 				}
 			}
-			fetcher, err := a.openFetcher()
-			if err != nil {
-				return err
-			}
-			path, h, err := fetcher.Prefetch(a.context(), p)
+			path, h, err := a.prefetch(p)
 			if err != nil {
 				return err
 			}
@@ -50,6 +47,15 @@ func (a *app) storePrefetch() *cobra.Command {
 			return nil
 		}
 	})
+}
+
+// prefetch opens the store and downloads into it.
+func (a *app) prefetch(p fetch.Prefetch) (storepath.Path, hash.Hash, error) {
+	fetcher, err := a.openFetcher()
+	if err != nil {
+		return storepath.Path{}, hash.Hash{}, err
+	}
+	return fetcher.Prefetch(a.context(), p)
 }
 
 // nixPrefetchURL is nix-prefetch-url.
@@ -102,11 +108,7 @@ func nixPrefetchURL(a *app, args []string) error {
 			return err
 		}
 	}
-	fetcher, err := a.openFetcher()
-	if err != nil {
-		return err
-	}
-	path, h, err := fetcher.Prefetch(a.context(), p)
+	path, h, err := a.prefetch(p)
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,11 @@ func (a *app) registryCommand() *cobra.Command {
 }
 
 // registryFlags are the flags of commands that change a registry. The function
-// reads it, and writes it if change wants that.
-func (a *app) registryFlags(f *flagSet) func(change func(r *fetch.Registry) error) error {
+// reads it, has what the first argument names changed, and writes it.
+func (a *app) registryFlags(f *flagSet) func(change func(r *fetch.Registry, from flakeref.Ref) error) error {
 	file := ""
 	f.text(&file, "registry", "path", "the registry to change, instead of the user's")
-	return func(change func(r *fetch.Registry) error) error {
+	return func(change func(r *fetch.Registry, from flakeref.Ref) error) error {
 		if err := a.needFlakes(); err != nil {
 			return err
 		}
@@ -32,7 +32,11 @@ func (a *app) registryFlags(f *flagSet) func(change func(r *fetch.Registry) erro
 		if err != nil {
 			return err
 		}
-		if err := change(r); err != nil {
+		from, err := a.flakeRef(f.args[0])
+		if err != nil {
+			return err
+		}
+		if err := change(r, from); err != nil {
 			return err
 		}
 		return r.Write(a.absolute(file))
@@ -101,11 +105,7 @@ func (a *app) registryAdd() *cobra.Command {
 			if len(f.args) != 2 {
 				return usagef("give a name and what it is to stand for")
 			}
-			return edit(func(r *fetch.Registry) error {
-				from, err := a.flakeRef(f.args[0])
-				if err != nil {
-					return err
-				}
+			return edit(func(r *fetch.Registry, from flakeref.Ref) error {
 				to, err := a.flakeRef(f.args[1])
 				if err == nil {
 					r.Add(from.Input, to)
@@ -123,12 +123,9 @@ func (a *app) registryRemove() *cobra.Command {
 			if len(f.args) != 1 {
 				return usagef("give the name to forget")
 			}
-			return edit(func(r *fetch.Registry) error {
-				from, err := a.flakeRef(f.args[0])
-				if err == nil {
-					r.Remove(from.Input)
-				}
-				return err
+			return edit(func(r *fetch.Registry, from flakeref.Ref) error {
+				r.Remove(from.Input)
+				return nil
 			})
 		}
 	})
@@ -142,11 +139,7 @@ func (a *app) registryPin() *cobra.Command {
 			if len(f.args) < 1 || len(f.args) > 2 {
 				return usagef("give the name to pin, and perhaps a flake")
 			}
-			return edit(func(r *fetch.Registry) error {
-				from, err := a.flakeRef(f.args[0])
-				if err != nil {
-					return err
-				}
+			return edit(func(r *fetch.Registry, from flakeref.Ref) error {
 				to, err := a.flakeRef(f.args[len(f.args)-1])
 				if err != nil {
 					return err

@@ -26,7 +26,7 @@ func isFunction(m *machine, pos ast.Pos, args []*value) value {
 
 func typeOf(m *machine, pos ast.Pos, args []*value) value {
 	m.Force(args[0], pos)
-	return eval.String(args[0].TypeName(), 0)
+	return eval.String(eval.TypeName(args[0].Kind()), 0)
 }
 
 func functionArgs(m *machine, pos ast.Pos, args []*value) value {

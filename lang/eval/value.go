@@ -100,31 +100,6 @@ func (v *Value) Kind() Kind {
 	return Kind(k)
 }
 
-// TypeName is what builtins.typeOf says of a value that has been evaluated.
-func (v *Value) TypeName() string {
-	switch v.Kind() {
-	case KindNull:
-		return "null"
-	case KindBool:
-		return "bool"
-	case KindInt:
-		return "int"
-	case KindFloat:
-		return "float"
-	case KindString:
-		return "string"
-	case KindPath:
-		return "path"
-	case KindList:
-		return "list"
-	case KindAttrs:
-		return "set"
-	case KindExternal:
-		return "external"
-	}
-	return "lambda"
-}
-
 // Forced tells whether the value has been evaluated.
 func (v *Value) Forced() bool { return atomic.LoadUint32(&v.kind) < uint32(KindUnforced) }
 
