@@ -268,8 +268,7 @@ type interpCode struct {
 func (c *interpCode) eval(m *Machine, f *frame) Value {
 	var buf [8]string
 	strs := buf[:0]
-	var few [8]Context
-	ctxs := ContextSet{few[:0]}
+	var ctxs ContextSet
 	n := 0
 	opts := CoerceOpts{CopyToStore: !c.path, Canonicalise: true}
 	for i, p := range c.parts {

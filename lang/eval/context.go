@@ -258,24 +258,44 @@ func (m *Machine) JoinContexts(a, b Context) Context {
 }
 
 // ContextSet gathers the contexts of many strings.
-type ContextSet struct{ all []Context }
+type ContextSet struct {
+	few  [4]Context // the first ones, so that few take no memory of their own
+	n    int        // how many those are
+	more []Context
+}
 
 // Add adds a context.
 func (s *ContextSet) Add(c Context) {
-	if c != 0 && (len(s.all) == 0 || s.all[len(s.all)-1] != c) {
-		s.all = append(s.all, c)
+	if c != 0 {
+		s.add(c)
+	}
+}
+
+func (s *ContextSet) add(c Context) {
+	switch {
+	case s.n < len(s.few):
+		if s.n == 0 || s.few[s.n-1] != c {
+			s.few[s.n] = c
+			s.n++
+		}
+	case len(s.more) > 0 && s.more[len(s.more)-1] == c:
+	default:
+		s.more = append(s.more, c)
 	}
 }
 
 // Join is the union of what has been added.
 func (s *ContextSet) Join(m *Machine) Context {
-	switch len(s.all) {
+	switch s.n {
 	case 0:
 		return 0
 	case 1:
-		return s.all[0]
+		return s.few[0]
 	case 2:
-		return m.JoinContexts(s.all[0], s.all[1])
+		return m.JoinContexts(s.few[0], s.few[1])
 	}
-	return m.E.Contexts.JoinAll(s.all)
+	if len(s.more) > 0 {
+		return m.E.Contexts.JoinAll(append(s.few[:s.n:s.n], s.more...))
+	}
+	return m.E.Contexts.JoinAll(s.few[:s.n])
 }
