@@ -20,32 +20,23 @@ type code interface {
 
 // codeTable gives code that values refer to a number. Reading is lock-free.
 type codeTable struct {
-	mu      sync.Mutex
-	next    uint32
-	chunks  [1 << 15]atomic.Pointer[[codeChunk]deferred]
-	nextL   uint32
-	lambdas [1 << 14]atomic.Pointer[[codeChunk]*lambda]
+	mu       sync.Mutex
+	next     uint32
+	deferred chunked[deferred]
+	nextL    uint32
+	lambdas  chunked[*lambda]
 }
 
-const (
-	codeBits  = 9
-	codeChunk = 1 << codeBits
-)
+func (t *codeTable) at(i uint32) *deferred { return t.deferred.at(i) }
 
-func (t *codeTable) at(i uint32) *deferred { return &t.chunks[i>>codeBits].Load()[i&(codeChunk-1)] }
-
-func (t *codeTable) lambda(i uint32) *lambda { return t.lambdas[i>>codeBits].Load()[i&(codeChunk-1)] }
+func (t *codeTable) lambda(i uint32) *lambda { return *t.lambdas.at(i) }
 
 // add gives out the next deferred, to be filled in.
 func (t *codeTable) add() *deferred {
 	t.mu.Lock()
 	i := t.next
 	t.next++
-	c := &t.chunks[i>>codeBits]
-	if c.Load() == nil {
-		c.Store(new([codeChunk]deferred))
-	}
-	d := &c.Load()[i&(codeChunk-1)]
+	d := t.deferred.grow(i)
 	t.mu.Unlock()
 	d.index = i
 	return d
@@ -56,12 +47,48 @@ func (t *codeTable) addLambda(l *lambda) uint32 {
 	defer t.mu.Unlock()
 	i := t.nextL
 	t.nextL++
-	c := &t.lambdas[i>>codeBits]
-	if c.Load() == nil {
-		c.Store(new([codeChunk]*lambda))
-	}
-	c.Load()[i&(codeChunk-1)] = l
+	*t.lambdas.grow(i) = l
 	return i
+}
+
+// chunked is an array that grows by chunks, so that its elements stay where
+// they are. A table of all chunks that there may be would be most of what a
+// small evaluator consists of, so the first ones have one of their own.
+type chunked[T any] struct {
+	first [firstChunks]atomic.Pointer[[codeChunk]T]
+	rest  atomic.Pointer[[restChunks]atomic.Pointer[[codeChunk]T]]
+}
+
+const (
+	codeBits    = 8
+	codeChunk   = 1 << codeBits
+	firstChunks = 32
+	restChunks  = 1 << 16
+)
+
+func (c *chunked[T]) at(i uint32) *T {
+	if k := i >> codeBits; k < firstChunks {
+		return &c.first[k].Load()[i&(codeChunk-1)]
+	}
+	return &c.rest.Load()[i>>codeBits-firstChunks].Load()[i&(codeChunk-1)]
+}
+
+// grow is at, making the chunk if there is none; one at a time may do that.
+func (c *chunked[T]) grow(i uint32) *T {
+	k := i >> codeBits
+	var p *atomic.Pointer[[codeChunk]T]
+	if k < firstChunks {
+		p = &c.first[k]
+	} else {
+		if c.rest.Load() == nil {
+			c.rest.Store(new([restChunks]atomic.Pointer[[codeChunk]T]))
+		}
+		p = &c.rest.Load()[k-firstChunks]
+	}
+	if p.Load() == nil {
+		p.Store(new([codeChunk]T))
+	}
+	return &p.Load()[i&(codeChunk-1)]
 }
 
 // deferred is code in a lazy position. It is compiled when it first runs: of a
