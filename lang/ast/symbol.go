@@ -1,8 +1,10 @@
 package ast
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // Symbol is an interned name. Two names of one [Symbols] table are equal if
@@ -22,18 +24,23 @@ const NoSymbol Symbol = 0
 // may meet them in another order, or never.
 type Symbols struct {
 	shards [shardCount]symbolShard
-	chunks [1 << 15]atomic.Pointer[symbolChunk]
+	few    [manySymbols / fewChunk]atomic.Pointer[[fewChunk]symbolEntry]
+	many   atomic.Pointer[[1 << 15]atomic.Pointer[[manyChunk]symbolEntry]]
 	next   atomic.Uint32
 	bytes  atomic.Int64
 	met    atomic.Uint32 // how many have a place
 }
 
+// The names lie in chunks, of which a table has the addresses: one for the first
+// names and small chunks, so that a small evaluator is small, and one for the rest.
 const (
-	shardCount = 16
-	chunkBits  = 13
+	shardCount  = 16
+	manySymbols = 1 << 15 // from here on there are many
+	fewChunk    = 1 << 9
+	manyChunk   = 1 << 13
 )
 
-type symbolChunk [1 << chunkBits]struct {
+type symbolEntry struct {
 	name  string
 	place atomic.Uint32
 }
@@ -42,7 +49,8 @@ type symbolShard struct {
 	table atomic.Pointer[symbolTable] // replaced when it grows
 	mu    sync.Mutex                  // held to enter a name
 	used  atomic.Int32                // how many names there are
-	_     [44]byte                    // to fill a cache line
+	text  []byte                      // where the next name is copied to
+	_     [20]byte                    // to fill a cache line
 }
 
 // HashSeed and HashByte are the hash that Intern expects from a scanner that
@@ -81,8 +89,31 @@ func (s *Symbols) Place(sym Symbol) uint32 { return s.place(sym).Load() }
 // Met is the last place that was given.
 func (s *Symbols) Met() uint32 { return s.met.Load() }
 
-func (s *Symbols) place(sym Symbol) *atomic.Uint32 {
-	return &s.chunks[sym>>chunkBits].Load()[sym&(1<<chunkBits-1)].place
+func (s *Symbols) place(sym Symbol) *atomic.Uint32 { return &s.at(sym).place }
+
+func (s *Symbols) at(sym Symbol) *symbolEntry {
+	if sym < manySymbols {
+		return &s.few[sym/fewChunk].Load()[sym%fewChunk]
+	}
+	sym -= manySymbols
+	return &s.many.Load()[sym/manyChunk].Load()[sym%manyChunk]
+}
+
+// grow is at, making the chunk if there is none.
+func (s *Symbols) grow(sym Symbol) *symbolEntry {
+	if sym < manySymbols {
+		return &made(&s.few[sym/fewChunk])[sym%fewChunk]
+	}
+	sym -= manySymbols
+	return &made(&made(&s.many)[sym/manyChunk])[sym%manyChunk]
+}
+
+// made is what p points to, which whoever comes first makes.
+func made[T any](p *atomic.Pointer[T]) *T {
+	for p.Load() == nil {
+		p.CompareAndSwap(nil, new(T))
+	}
+	return p.Load()
 }
 
 // Lookup returns the symbol of a name if it has been interned.
@@ -99,20 +130,17 @@ func (s *Symbols) Enter(name string, h uint32) Symbol {
 		return sym
 	}
 	sh.mu.Lock()
-	defer sh.mu.Unlock()
 	if sh.used.Load() != before { // somebody else may have entered it
 		if sym, ok := sh.find(s, name, h); ok {
+			sh.mu.Unlock()
 			return sym
 		}
 	}
 	sym := Symbol(s.next.Add(1))
-	chunk := &s.chunks[sym>>chunkBits]
-	for chunk.Load() == nil {
-		chunk.CompareAndSwap(nil, new(symbolChunk))
-	}
-	chunk.Load()[sym&(1<<chunkBits-1)].name = string([]byte(name))
+	s.grow(sym).name = sh.keep(name)
 	s.bytes.Add(int64(len(name)) + 40)
 	sh.insert(h, sym)
+	sh.mu.Unlock()
 	return sym
 }
 
@@ -121,7 +149,7 @@ func (s *Symbols) Name(sym Symbol) string {
 	if sym == NoSymbol {
 		return ""
 	}
-	return s.chunks[sym>>chunkBits].Load()[sym&(1<<chunkBits-1)].name
+	return s.at(sym).name
 }
 
 // Len is the number of symbols interned so far; symbols are 1 to Len.
@@ -129,6 +157,22 @@ func (s *Symbols) Len() int { return int(s.next.Load()) }
 
 // Bytes is the memory that names hold, about; an embedder's budget counts it.
 func (s *Symbols) Bytes() int64 { return s.bytes.Load() }
+
+// keep copies a name; mu is held. Short names lie one after the other, in pieces
+// that are the larger the more there are.
+func (sh *symbolShard) keep(name string) string {
+	n := len(name)
+	if n > 64 {
+		return strings.Clone(name)
+	}
+	if len(sh.text) < n {
+		sh.text = make([]byte, min(max(128, 4*int(sh.used.Load())), 4096))
+	}
+	c := sh.text[:n:n]
+	sh.text = sh.text[n:]
+	copy(c, name)
+	return unsafe.String(unsafe.SliceData(c), n) // these bytes are never written again
+}
 
 // symbolTable is a hash table with open addressing; its length is a power of
 // two. A slot is the name's hash, shifted up, and the symbol; 0 if it is free.
@@ -154,28 +198,34 @@ func (sh *symbolShard) find(s *Symbols, name string, h uint32) (Symbol, bool) {
 
 // insert enters a symbol; mu is held.
 func (sh *symbolShard) insert(h uint32, sym Symbol) {
-	var table symbolTable
-	if p := sh.table.Load(); p != nil {
-		table = *p
-	}
+	table := sh.table.Load()
 	used := int(sh.used.Load())
-	if 4*(used+1) > 3*len(table) {
-		// A small table grows faster: entering its names again costs more than its memory.
-		factor := 2
-		if len(table) < 4096 {
-			factor = 4
-		}
-		bigger := make(symbolTable, max(64, factor*len(table)))
-		for i := range table {
-			if slot := table[i].Load(); slot != 0 {
-				bigger.put(slot)
-			}
-		}
-		table = bigger
-		sh.table.Store(&table)
+	if table == nil || 4*(used+1) > 3*len(*table) {
+		table = table.grown()
+		sh.table.Store(table)
 	}
 	table.put(uint64(h)<<32 | uint64(sym))
 	sh.used.Add(1)
+}
+
+// grown is a larger table with the same names. A small table grows faster:
+// entering its names again costs more than its memory.
+func (t *symbolTable) grown() *symbolTable {
+	size := 64
+	if t != nil {
+		if size = 2 * len(*t); len(*t) < 4096 {
+			size = 4 * len(*t)
+		}
+	}
+	bigger := make(symbolTable, size)
+	if t != nil {
+		for i := range *t {
+			if slot := (*t)[i].Load(); slot != 0 {
+				bigger.put(slot)
+			}
+		}
+	}
+	return &bigger
 }
 
 func (t symbolTable) put(slot uint64) {
