@@ -361,7 +361,7 @@ func (s *Server) bindingSymbols(u *unit, bs []ast.Binding, depth int) []document
 		if b.Inherit {
 			continue
 		}
-		start := u.offset(b.Path[0].Pos())
+		start := min(u.offset(b.Path[0].Pos()), len(u.text))
 		last := &b.Path[len(b.Path)-1]
 		end := max(start, u.offset(last.Pos()))
 		if last.Expr == nil {

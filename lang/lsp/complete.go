@@ -47,16 +47,16 @@ func (s *Server) completion(u *unit, p positionParams) ([]completionItem, error)
 // set that it is called with is being written.
 func (s *Server) completeFormals(u *unit, off, start int, name string) ([]completionItem, bool) {
 	at := u
-	if at.ix == nil { // the binding is not finished
+	if at.err != nil { // the binding is not finished
 		_, end := u.word(off)
 		at = newUnit(s.symbols, s.globals, u.uri, u.path, u.text[:off]+name+u.text[off:end]+" = null;"+u.text[end:])
 	}
-	if at.ix == nil {
+	if at.err != nil {
 		return nil, false
 	}
 	sp, ok := at.ix.spotAt(start)
 	if at == u && name != "" && (!ok || sp.off != start) { // nothing is begun yet
-		if at = newUnit(s.symbols, s.globals, u.uri, u.path, u.text[:off]+name+" = null;"+u.text[off:]); at.ix == nil {
+		if at = newUnit(s.symbols, s.globals, u.uri, u.path, u.text[:off]+name+" = null;"+u.text[off:]); at.err != nil {
 			return nil, false
 		}
 		sp, ok = at.ix.spotAt(start)
@@ -88,7 +88,8 @@ func (s *Server) completeFormals(u *unit, off, start int, name string) ([]comple
 
 // completed is a document with a name put in at an offset and, where that is
 // no expression, what may be missing behind it: an end to what is written
-// there, first before the text that follows, then instead of it.
+// there, first before the text that follows, then instead of it. If nothing
+// helps it is what the parser makes of the text up to there.
 func (s *Server) completed(u *unit, off int, name string) *unit {
 	ends := []string{"", ";", "; }", ")", " ]", "; null", " then null else null", " else null"}
 	budget := 16 << 20 // bytes read in vain, so that long texts do not take seconds
@@ -98,14 +99,8 @@ func (s *Server) completed(u *unit, off int, name string) *unit {
 				return nil
 			}
 			c := newUnit(s.symbols, s.globals, u.uri, u.path, u.text[:off]+name+end+rest)
-			if c.ix != nil {
+			if c.err == nil || rest == "" && c.ix != nil {
 				return c
-			}
-		}
-		ends = nil
-		for _, inner := range []string{"", ")", "]", "}", "}\"", ")]", " then null else null"} {
-			for _, outer := range []string{"", ";}", ";in null", ";in null;}", "; null", ";};}", ";};in null", ";}]", ";})"} {
-				ends = append(ends, inner+outer)
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func FuzzAnswers(f *testing.F) {
 		ask("formatting", err)
 		e, err := s.rename(u, renameParams{p, name}, func() error { return nil })
 		ask("rename", err)
-		if err != nil || u.root == nil {
+		if err != nil || u.err != nil {
 			return
 		}
 		if next := edited(text, e.Changes[uri]); newUnit(s.symbols, s.globals, uri, u.path, next).err != nil {

@@ -98,7 +98,9 @@ func (ix *index) spot(pos ast.Pos, n int, s spot) {
 	if pos == ast.NoPos {
 		return
 	}
-	s.off, s.n = ix.u.offset(pos), n
+	if s.off, s.n = ix.u.offset(pos), n; s.off+n > len(ix.u.text) {
+		return // what the parser has added to close an open text
+	}
 	ix.spots = append(ix.spots, s)
 }
 

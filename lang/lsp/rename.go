@@ -272,6 +272,9 @@ func (s *Server) rename(u *unit, p renameParams, pause pauser) (*workspaceEdit, 
 	}
 	r := renaming{own: own, d: d, name: p.NewName, edits: map[*unit][]edit{}}
 	for _, x := range places {
+		if x.u.err != nil {
+			return nil, invalid("%s has a syntax error: %s", x.u.uri, x.u.err.Error())
+		}
 		if x.v == nil && x.def != nil && x.def.kind == defFormal && x.def != d {
 			return nil, invalid("'%s' fills an argument of %s by its name", d.name, x.u.path)
 		}
@@ -436,7 +439,7 @@ func (r *renaming) try(s *Server) (trial *Server, own *unit, decl int, want map[
 	for u, edits := range r.edits {
 		text, marks, at := apply(u.text, edits)
 		next := newUnit(s.symbols, s.globals, u.uri, u.path, text)
-		if next.ix == nil {
+		if next.err != nil {
 			return nil, nil, 0, nil, invalid("renaming to '%s' gives: %s", r.name, next.err.Error())
 		}
 		if len(next.ix.undefined) > len(u.ix.undefined) {

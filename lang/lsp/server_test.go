@@ -179,6 +179,9 @@ func TestDefinition(t *testing.T) {
 		{"inherit twice", "let a = 1; b = { inherit a; }; c = { inherit (b) a; }; in c.a|", "a.nix:0:4"},
 		{"file", "import ./lib.nix|", "lib.nix:0:0"},
 		{"callPackage", "{ callPackage }: (callPackage ./pkg.nix { }).name|", "pkg.nix:0:27"},
+		{"behind an error", "let a = 1; b = ; in a|", "a.nix:0:4"},
+		{"before an end that comes too early", "let a = { x = 1; };\n  b = a|;\n in { c = [ (", "a.nix:0:4"},
+		{"in an open string", "{ b, c }: \"${c|}", "a.nix:0:5"},
 		{"update", "let a = { x = 1; }; b = a // { y = 2; }; in b.x|", "a.nix:0:10"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -207,6 +210,7 @@ func TestHover(t *testing.T) {
 		{"let f = { a, b ? 1, ... }: a; in f|", "f: function { a, b?, ... }:"},
 		{"let s = { x = 1; y = 2; }; in s|", "s: set { x y }"},
 		{"x: x|", "argument of a function"},
+		{"let n = 5; in { a = n|; b = ", "n: int 5"},
 	} {
 		var h hover
 		c.call("textDocument/hover", c.open("a.nix", tc.text), &h)
@@ -291,6 +295,25 @@ func TestCompletion(t *testing.T) {
 		if have[tc.not] {
 			t.Errorf("%s: %q is offered", tc.text, tc.not)
 		}
+	}
+}
+
+// A document in the making has an outline, and nothing in it is renamed.
+func TestUnfinished(t *testing.T) {
+	c := start(t, testConfig)
+	p := c.open("a.nix", "{ a| = 1; b = { c = 2; }; d = [ a")
+	var out []documentSymbol
+	c.call("textDocument/documentSymbol", p, &out)
+	var names []string
+	for _, s := range out {
+		names = append(names, s.Name)
+	}
+	if d := cmp.Diff([]string{"a", "b", "d"}, names); d != "" {
+		t.Error(d)
+	}
+	err := c.conn.Call(context.Background(), "textDocument/rename", renameParams{p, "z"}, new(workspaceEdit))
+	if err == nil || !strings.Contains(err.Error(), "has a syntax error") {
+		t.Errorf("renamed: %v", err)
 	}
 }
 

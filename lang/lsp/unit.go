@@ -18,8 +18,8 @@ type unit struct {
 	path string // absolute, or empty if the document is no file
 	text string
 	base ast.Pos
-	root ast.Node // nil if the text has a syntax error
 	err  *diag.Error
+	root ast.Node // after an error what could be read, or nil
 	ix   *index
 
 	lines []int // offsets at which lines start
@@ -48,10 +48,12 @@ func newUnit(symbols *ast.Symbols, globals map[string]*Builtin, uri, path, text 
 		} else {
 			u.err = &diag.Error{Kind: diag.Syntax, Message: err.Error()}
 		}
-		return u
+		root = p.Partial()
 	}
-	u.root = root
-	u.ix = newIndex(u, symbols, globals, root)
+	if root != nil {
+		u.root = root
+		u.ix = newIndex(u, symbols, globals, root)
+	}
 	return u
 }
 

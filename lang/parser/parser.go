@@ -92,6 +92,7 @@ type Parser struct {
 	failure  *diag.Error
 	soft     []*diag.Error // errors that parsing went on after
 	unmet    []ast.Symbol
+	partial  ast.Node // see Partial
 
 	syms  knownSymbols
 	alloc allocator
@@ -152,6 +153,12 @@ func (p *Parser) ParseBindings(src *ast.Source, text []byte, base BasePaths) (*a
 	return node.(*ast.Attrs), nil
 }
 
+// Partial is the tree of the last text, if that had an error, as far as it could
+// be read: what did not fit is left out, what was left open is closed, and an
+// expression that is missing is the number 0 or the name _, at or behind the end
+// of the text. It is nil if there is none; only with [Options.AllErrors].
+func (p *Parser) Partial() ast.Node { return p.partial }
+
 // Paths is the number of path literals in the last text.
 func (p *Parser) Paths() int { return p.literals }
 
@@ -183,6 +190,7 @@ func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bo
 	// The tree copies what it keeps, so the text is not held on to.
 	p.scanner.reset(view(text), src.Base)
 	p.paths, p.bindings, p.depth, p.literals, p.failure, p.soft = base, bindings, 0, 0, nil, nil
+	p.partial = nil
 	p.unmet = p.unmet[:0]
 	p.sets.reset()
 	defer p.forget()
@@ -190,6 +198,9 @@ func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bo
 	p.lexer.LoadCheckpoint(lexer.Checkpoint{})
 	root, err := p.grammar.ParseFromLexer(p.lexer)
 	if p.failure != nil || len(p.soft) > 0 {
+		if p.failure == nil {
+			p.partial = root.Body
+		}
 		return nil, p.allFailures()
 	}
 	if err != nil {

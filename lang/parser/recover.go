@@ -32,8 +32,10 @@ type recovery struct {
 	found    []*diag.Error
 	quiet    int // tokens until errors are reported again
 	restarts int
-	// mended is the text with blanks, or a number, for what was skipped.
+	// mended is the text with blanks, or a number, for what was skipped, and
+	// behind it what close adds.
 	mended []byte
+	open   *recogniser // before the end of the text, nil if that was not reached
 }
 
 // allErrors are the errors after the first one of syntax, which p has found.
@@ -45,6 +47,7 @@ func (p *Parser) allErrors(first *diag.Error) []*diag.Error {
 		v.r.token(int(tReplBindings))
 	}
 	v.run()
+	v.close()
 	found := slices.DeleteFunc(v.found, func(e *diag.Error) bool { return e.Pos <= first.Pos })
 	if p.base == ast.NoPos || p.inner {
 		return found
@@ -53,14 +56,60 @@ func (p *Parser) allErrors(first *diag.Error) []*diag.Error {
 	// defined twice, the parser itself finds in the mended text.
 	q := New(p.symbols, p.sources, p.opts)
 	q.inner = true
-	_, _ = q.parse(&ast.Source{Base: p.base}, v.mended, p.paths, p.bindings)
+	if p.partial, _ = q.parse(&ast.Source{Base: p.base}, v.mended, p.paths, p.bindings); p.partial == nil {
+		p.partial = q.partial
+	}
 	for _, e := range q.soft {
-		if !slices.ContainsFunc(p.soft, func(s *diag.Error) bool { return s.Pos == e.Pos }) {
+		if int(e.Pos-p.base) < len(p.text) && !slices.ContainsFunc(p.soft, func(s *diag.Error) bool { return s.Pos == e.Pos }) {
 			found = append(found, e)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b *diag.Error) int { return int(a.Pos) - int(b.Pos) })
 	return found[:min(len(found), maxErrors)]
+}
+
+// closer is a token that ends what a text leaves open, and how it is written.
+type closer struct {
+	token lexer.TokenType
+	text  string
+}
+
+// closers has those that only close before those that want something to follow.
+var closers = []closer{
+	{tSemicolon, ";"}, {tRBrace, "}"}, {tRParen, ")"}, {tRBracket, "]"},
+	{tThen, " then "}, {tElse, " else "}, {tIn, " in "}, {tID, " _ "}, {tColon, ":"}, {tAssign, "="}, {tLBrace, "{"}, {tQuote, `"`}, {tIndClose, "''"},
+}
+
+// maxClosers bounds how many are added: texts that leave more open are no
+// program in the making.
+const maxClosers = 1000
+
+// close adds to the mended text what it lacks at its end, if it can.
+func (v *recovery) close() {
+	if v.open == nil {
+		return
+	}
+	r, end := v.open, len(v.mended)
+	for range maxClosers {
+		if _, done := r.after(tEOF); done {
+			return
+		}
+		i := slices.IndexFunc(closers, func(c closer) bool {
+			next, _ := r.after(c.token)
+			if next != nil {
+				r = next
+			}
+			return next != nil
+		})
+		if i < 0 {
+			break
+		}
+		if c := closers[i]; len(v.mended) == end && c.token != tQuote && c.token != tIndClose {
+			v.mended = append(v.mended, '\n') // the text may end with a comment
+		}
+		v.mended = append(v.mended, closers[i].text...)
+	}
+	v.mended = v.mended[:end]
 }
 
 // mend replaces [from, to) of the text by blanks, with a number among them if
@@ -86,6 +135,10 @@ func (v *recovery) run() {
 	for len(v.found) < maxErrors && v.restarts < maxRestart {
 		t := v.next()
 		ok, done := false, false
+		if t.Type == tEOF {
+			open := v.r.cut(len(v.r.stack)) // a token that does not fit changes the stack
+			v.open = &open
+		}
 		if t.Type != tError {
 			ok, done = v.r.token(number(t.Type))
 		}
@@ -153,6 +206,9 @@ func (v *recovery) restart(t lexer.Token) bool {
 			return true
 		}
 	}
+	if v.mend(start, len(v.mended), false); v.open == nil {
+		v.open = v.r
+	}
 	return false
 }
 
@@ -205,10 +261,21 @@ type cut struct {
 	token bool // the token too was given up
 }
 
+// after is the automaton after one more token, nil if that does not fit; done
+// tells that the text is whole with it.
+func (r *recogniser) after(t lexer.TokenType) (next *recogniser, done bool) {
+	trial := r.cut(len(r.stack))
+	ok, done := trial.token(number(t))
+	if !ok {
+		return nil, false
+	}
+	return &trial, done
+}
+
 // resume cuts the stack back to where token t may follow an expression, or
 // may stand itself, or, if it is a semicolon, to where the next binding may begin.
 func (r *recogniser) resume(t int) (c cut, ok bool) {
-	exprs, path := r.a.g.named("expr"), r.a.g.named("attrpath")
+	exprs := r.a.g.named("expr")
 	for k := len(r.stack); k > 0; k-- {
 		top := r.a.states[r.stack[k-1]]
 		from := r.at
@@ -228,7 +295,7 @@ func (r *recogniser) resume(t int) (c cut, ok bool) {
 			*r = trial
 			return cut{from, false, false}, true
 		}
-		if _, ok := top.next[path]; ok && t == int(tSemicolon) {
+		if top.actions[int(tInherit)] > 0 && t == int(tSemicolon) { // among bindings
 			*r = r.cut(k)
 			return cut{from, false, true}, true
 		}

@@ -115,3 +115,47 @@ func FuzzAllErrors(f *testing.F) {
 		}
 	})
 }
+
+// partial is the tree of a text with errors, printed.
+func partial(text string) string {
+	var sources ast.Sources
+	symbols := new(ast.Symbols)
+	p := New(symbols, &sources, Options{AllErrors: true})
+	src := &ast.Source{Path: "/f", Text: func() ([]byte, error) { return []byte(text), nil }}
+	if _, err := p.Parse(src, []byte(text), BasePaths{Dir: "/"}); err == nil {
+		return "no error"
+	}
+	if p.Partial() == nil {
+		return "no tree"
+	}
+	return Print(p.Partial(), symbols)
+}
+
+// What a text with errors says all the same is in its tree.
+func TestPartial(t *testing.T) {
+	for _, c := range [][2]string{
+		{"{ x = a. ; y = 2; }", "{ x = a; y = 2; }"},
+		{"{ x = ; y = 2; }", "{ x = 0; y = 2; }"},
+		{"{ x = 1; x = 2; z = 3; }", "{ x = 1; z = 3; }"},
+		{"{ a = 1", "{ a = 1; }"},
+		{"{ a.", "{ a = { _ = _; }; }"},
+		{"{ inherit (x", "{ }"},
+		{"{ a, b", "({ a, b }: _)"},
+		{"{ a ? ", "({ a ? _ }: _)"},
+		{"f (x", "(f x)"},
+		{"[ a b", "[ (a) (b) ]"},
+		{"with x", "(with x; _)"},
+		{"let a", "(let a = _; in _)"},
+		{"let a = 1; in { x = if a.foo", "(let a = 1; in { x = (if (a).foo then _ else _); })"},
+		{"rec", "rec { }"},
+		{"x @", "({  } @ x: _)"},
+		{"a.b or", "(a).b or (_)"},
+		{`"abc`, `"abc"`},
+		{"''a${x", `("a" + x)`},
+		{"1 +", "(1 + _)"},
+	} {
+		if d := cmp.Diff(c[1], partial(c[0])); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c[0], d)
+		}
+	}
+}
