@@ -30,23 +30,23 @@ func (c *arithCode) eval(m *Machine, f *frame) Value {
 	l := c.l.eval(m, f)
 	r := c.r.eval(m, f)
 	var x Value
-	if Kind(l.kind) == KindInt && Kind(r.kind) == KindInt {
-		ok := true
+	if l.tag() == KindInt && r.tag() == KindInt {
+		a, b, ok := l.int(), r.int(), true
 		switch c.op {
 		case ast.OpLess:
-			x = Bool((l.n < r.n) != c.neg)
+			x = Bool((a < b) != c.neg)
 		case ast.OpSub:
-			n := l.n - r.n
-			ok = (l.n^r.n)&(l.n^n) >= 0
+			n := a - b
+			ok = (a^b)&(a^n) >= 0
 			x = Int(n)
 		case ast.OpMul:
 			var n int64
-			n, ok = mulInt(l.n, r.n)
+			n, ok = mulInt(a, b)
 			x = Int(n)
 		case ast.OpDiv:
-			ok = r.n != 0 && !(l.n == -1<<63 && r.n == -1)
+			ok = b != 0 && !(a == -1<<63 && b == -1)
 			if ok {
-				x = Int(l.n / r.n)
+				x = Int(a / b)
 			}
 		}
 		if ok {
@@ -54,7 +54,7 @@ func (c *arithCode) eval(m *Machine, f *frame) Value {
 			m.calls--
 			return x
 		}
-	} else if c.op == ast.OpLess && Kind(l.kind) == KindString && Kind(r.kind) == KindString {
+	} else if c.op == ast.OpLess && l.tag() == KindString && r.tag() == KindString {
 		m.sp = sp
 		m.calls--
 		return Bool((l.Str() < r.Str()) != c.neg)
@@ -66,7 +66,7 @@ func (c *arithCode) eval(m *Machine, f *frame) Value {
 	m.sp = sp
 	m.calls--
 	if c.neg {
-		x = Bool(x.n == 0)
+		x = Bool(!x.bool())
 	}
 	return x
 }
@@ -100,34 +100,30 @@ type addCode struct {
 
 func (c *addCode) eval(m *Machine, f *frame) Value {
 	l := c.l.eval(m, f)
-	if Kind(l.kind) != KindInt {
+	if l.tag() != KindInt {
 		return c.add(m, f, l)
 	}
 	r := c.r.eval(m, f)
-	if Kind(r.kind) != KindInt {
+	if r.tag() != KindInt {
 		return c.addToInt(m, l, r)
 	}
-	n := l.n + r.n
-	if (l.n^n)&(r.n^n) < 0 {
-		c.overflow(m, l, r)
+	return c.sum(m, l.int(), r.int())
+}
+
+func (c *addCode) sum(m *Machine, l, r int64) Value {
+	n := l + r
+	if (l^n)&(r^n) < 0 {
+		m.Fail(diag.Eval, m.E.openingParen(c.rpos), "integer overflow in adding %d + %d", l, r)
 	}
 	return Int(n)
 }
 
-func (c *addCode) overflow(m *Machine, l, r Value) {
-	m.Fail(diag.Eval, m.E.openingParen(c.rpos), "integer overflow in adding %d + %d", l.n, r.n)
-}
-
 func (c *addCode) addToInt(m *Machine, l, r Value) Value {
-	switch Kind(r.kind) {
+	switch r.tag() {
 	case KindInt:
-		n := l.n + r.n
-		if (l.n^n)&(r.n^n) < 0 {
-			c.overflow(m, l, r)
-		}
-		return Int(n)
+		return c.sum(m, l.int(), r.int())
 	case KindFloat:
-		return Float(float64(l.n) + r.Float())
+		return Float(float64(l.int()) + r.Float())
 	}
 	m.cannotAdd(r, c.rpos, "an integer")
 	return Null()
@@ -135,27 +131,27 @@ func (c *addCode) addToInt(m *Machine, l, r Value) Value {
 
 // add is eval with the left operand at hand.
 func (c *addCode) add(m *Machine, f *frame, l Value) Value {
-	switch Kind(l.kind) {
+	switch l.tag() {
 	case KindInt:
 		return c.addToInt(m, l, c.r.eval(m, f))
 	case KindFloat:
 		r := c.r.eval(m, f)
-		switch Kind(r.kind) {
+		switch r.tag() {
 		case KindInt:
-			return Float(l.Float() + float64(r.n))
+			return Float(l.Float() + float64(r.int()))
 		case KindFloat:
 			return Float(l.Float() + r.Float())
 		}
 		m.cannotAdd(r, c.rpos, "a float")
 	case KindString:
 		r := c.r.eval(m, f)
-		if Kind(r.kind) == KindString {
+		if r.tag() == KindString {
 			return m.concat(l, r)
 		}
 		s, ctx := m.coerce(r, c.rpos, segment, CoerceOpts{CopyToStore: true, Canonicalise: true, operand: true})
 		return m.concat(l, String(s, ctx))
 	}
-	isPath := Kind(l.kind) == KindPath
+	isPath := l.tag() == KindPath
 	s, ctx := m.coerce(l, c.lpos, segment, CoerceOpts{})
 	r := c.r.eval(m, f)
 	t, ctx2 := m.coerce(r, c.rpos, segment, CoerceOpts{Canonicalise: true, operand: true})
@@ -180,7 +176,7 @@ const longChain = 6
 func (c *addChain) eval(m *Machine, f *frame) Value {
 	x := c.first.eval(m, f)
 	for i, s := range c.rest {
-		if Kind(x.kind) == KindString {
+		if x.tag() == KindString {
 			return m.joinAdded(f, x, c.rest[i:])
 		}
 		x = s.add(m, f, x)
@@ -221,13 +217,14 @@ func (m *Machine) pathOf(s string, ctx Context, pos ast.Pos) Value {
 }
 
 func (m *Machine) concat(l, r Value) Value {
-	if r.n == 0 && (r.aux == 0 || r.aux == l.aux) {
+	ln, rn := l.size(), r.size()
+	if rn == 0 && (r.aux == 0 || r.aux == l.aux) {
 		return l
 	}
-	if l.n == 0 && (l.aux == 0 || r.aux == l.aux) {
+	if ln == 0 && (l.aux == 0 || r.aux == l.aux) {
 		return r
 	}
-	n := int(l.n + r.n)
+	n := ln + rn
 	m.Charge(int64(n))
 	if n > chunkBytes {
 		return String(m.joinText(n, []string{l.Str(), r.Str()}), m.JoinContexts(Context(l.aux), Context(r.aux)))
@@ -248,8 +245,9 @@ type addConst struct {
 
 func (c *addConst) delay(m *Machine, f *frame) *Value {
 	if v := peek(c.v, f); v != nil && v.Kind() == KindInt {
-		n := v.n + c.n
-		if (v.n^n)&(c.n^n) >= 0 {
+		x := v.Int()
+		n := x + c.n
+		if (x^n)&(c.n^n) >= 0 {
 			return m.NewValue(Int(n))
 		}
 	}
@@ -274,7 +272,7 @@ func (c *interpCode) eval(m *Machine, f *frame) Value {
 	for i, p := range c.parts {
 		x := p.eval(m, f)
 		var s string
-		if Kind(x.kind) == KindString {
+		if x.tag() == KindString {
 			s = x.Str()
 			ctxs.Add(Context(x.aux))
 		} else {

@@ -201,7 +201,7 @@ type callCode struct {
 
 func (c *callCode) eval(m *Machine, f *frame) Value {
 	fn := c.fn.eval(m, f)
-	if Kind(fn.kind) == KindLambda {
+	if fn.tag() == KindLambda {
 		l := m.E.codes.lambda(fn.aux)
 		switch {
 		case l.isSet:
@@ -317,7 +317,7 @@ func (m *Machine) Call(fn *Value, pos ast.Pos, args ...*Value) Value {
 func (m *Machine) apply(fn Value, base, n int, pos ast.Pos) Value {
 	m.beginCall(pos)
 	for n > 0 {
-		switch Kind(fn.kind) {
+		switch fn.tag() {
 		case KindLambda:
 			l := m.E.codes.lambda(fn.aux)
 			if l.isSet {

@@ -180,7 +180,7 @@ type localCode struct {
 
 func (c *localCode) eval(m *Machine, f *frame) Value {
 	v := f.ancestor(c.level).get(c.index)
-	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+	if !v.Forced() {
 		m.force(v, c.pos)
 	}
 	return v.Copy()
@@ -197,7 +197,7 @@ type local0 struct{ localCode }
 
 func (c *local0) eval(m *Machine, f *frame) Value {
 	v := f.get(c.index)
-	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+	if !v.Forced() {
 		m.force(v, c.pos)
 	}
 	return v.Copy()
@@ -214,7 +214,7 @@ type local1 struct{ localCode }
 
 func (c *local1) eval(m *Machine, f *frame) Value {
 	v := f.up.get(c.index)
-	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+	if !v.Forced() {
 		m.force(v, c.pos)
 	}
 	return v.Copy()
@@ -316,11 +316,11 @@ func (c *ifCode) eval(m *Machine, f *frame) Value {
 func (m *Machine) evalBool(c code, f *frame, pos ast.Pos, what string) bool {
 	m.pushText(shadowText, what, 0, pos)
 	x := c.eval(m, f)
-	if Kind(x.kind) != KindBool {
+	if x.tag() != KindBool {
 		m.failType(x, "a Boolean", pos)
 	}
 	m.sp--
-	return x.n != 0
+	return x.bool()
 }
 
 type letCode struct {
@@ -416,14 +416,16 @@ func (c *equalCode) eval(m *Machine, f *frame) Value {
 	if m.calls > m.E.opts.MaxCallDepth { // comparing counts as a call
 		m.overflow(ast.NoPos)
 	}
-	if l.kind == r.kind {
-		switch Kind(l.kind) {
+	if k := l.tag(); k == r.tag() {
+		switch k {
 		case KindString:
 			return Bool((l.Str() == r.Str()) != c.neg)
-		case KindInt, KindBool, KindNull:
-			return Bool((l.n == r.n) != c.neg)
+		case KindInt:
+			return Bool((l.int() == r.int()) != c.neg)
+		case KindBool, KindNull:
+			return Bool((l.kind == r.kind) != c.neg)
 		}
-	} else if Kind(l.kind) == KindNull || Kind(r.kind) == KindNull {
+	} else if k == KindNull || r.tag() == KindNull {
 		return Bool(c.neg)
 	}
 	m.EnterCall(ast.NoPos)
@@ -478,7 +480,7 @@ func (c *updateCode) eval(m *Machine, f *frame) Value {
 func (m *Machine) evalOperand(o *updateOperand, f *frame) *Attrs {
 	m.pushText(shadowText, o.what, 0, o.pos)
 	x := o.x.eval(m, f)
-	if Kind(x.kind) != KindAttrs {
+	if x.tag() != KindAttrs {
 		m.failType(x, "a set", ast.NoPos)
 	}
 	m.sp--
@@ -493,9 +495,9 @@ type concatCode struct {
 
 // concatable fails if l ++ r at pos are not two lists.
 func (m *Machine) concatable(l, r Value, pos ast.Pos) {
-	if Kind(l.kind) != KindList || Kind(r.kind) != KindList {
+	if l.tag() != KindList || r.tag() != KindList {
 		m.Trace(pos, "while evaluating one of the elements to concatenate")
-		if Kind(l.kind) != KindList {
+		if l.tag() != KindList {
 			m.failType(l, "a list", ast.NoPos)
 		}
 		m.failType(r, "a list", ast.NoPos)
@@ -515,21 +517,22 @@ func (c *concatChain) eval(m *Machine, f *frame) Value {
 	for i, o := range c.operands {
 		lists[i] = o.eval(m, f)
 	}
-	n := int64(0)
+	n := 0
 	last := len(lists) - 1
 	for i := last - 1; i >= 0; i-- { // as the operators, the innermost first
 		m.concatable(lists[i], lists[i+1], c.pos[i])
 	}
 	some := lists[last]
 	for i := last; i >= 0; i-- {
-		if n += lists[i].n; lists[i].n > 0 {
+		if k := lists[i].size(); k > 0 {
+			n += k
 			some = lists[i]
 		}
 	}
-	if some.n == n {
+	if some.size() == n {
 		return some
 	}
-	out := m.NewList(int(n))
+	out := m.NewList(n)
 	at := 0
 	for i := range lists {
 		at += m.CopyList(out[at:], lists[i].List())
@@ -539,16 +542,17 @@ func (c *concatChain) eval(m *Machine, f *frame) Value {
 
 func (c *concatCode) eval(m *Machine, f *frame) Value {
 	l, r := c.l.eval(m, f), c.r.eval(m, f)
-	if Kind(l.kind) != KindList || Kind(r.kind) != KindList {
+	if l.tag() != KindList || r.tag() != KindList {
 		m.concatable(l, r, c.pos)
 	}
-	if l.n == 0 {
+	ln, rn := l.size(), r.size()
+	if ln == 0 {
 		return r
 	}
-	if r.n == 0 {
+	if rn == 0 {
 		return l
 	}
-	out := m.NewList(int(l.n + r.n))
+	out := m.NewList(ln + rn)
 	m.CopyList(out[m.CopyList(out, l.List()):], r.List())
 	return List(out)
 }

@@ -102,7 +102,7 @@ func (m *Machine) ForceInt(v *Value, pos ast.Pos, what string) int64 {
 	if !v.is(KindInt) {
 		m.wrongType(v, "an integer", pos).WithTrace(pos, what).Throw()
 	}
-	return v.n
+	return v.Int()
 }
 
 // ForceFloat forces v to a float; an integer is converted.
@@ -110,7 +110,7 @@ func (m *Machine) ForceFloat(v *Value, pos ast.Pos, what string) float64 {
 	m.forceTraced(v, pos, what)
 	switch v.Kind() {
 	case KindInt:
-		return float64(v.n)
+		return float64(v.Int())
 	case KindFloat:
 		return v.Float()
 	}
@@ -124,7 +124,7 @@ func (m *Machine) ForceBool(v *Value, pos ast.Pos, what string) bool {
 	if !v.is(KindBool) {
 		m.wrongType(v, "a Boolean", pos).WithTrace(pos, what).Throw()
 	}
-	return v.n != 0
+	return v.Bool()
 }
 
 // ForceString forces v, which must be a string.
@@ -240,7 +240,7 @@ func (m *Machine) CoerceToString(v *Value, pos ast.Pos, what string, opts Coerce
 
 // coerce is CoerceToString for an evaluated value that is not on the heap.
 func (m *Machine) coerce(x Value, pos ast.Pos, what string, opts CoerceOpts) (string, Context) {
-	if Kind(x.kind) == KindString {
+	if x.tag() == KindString {
 		return x.Str(), Context(x.aux)
 	}
 	return m.coerceValue(m.NewValue(x), pos, what, opts)
@@ -316,7 +316,7 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 		}
 		return "", 0
 	case KindInt:
-		return strconv.FormatInt(v.n, 10), 0
+		return strconv.FormatInt(v.Int(), 10), 0
 	case KindFloat:
 		return strconv.FormatFloat(v.Float(), 'f', 6, 64), 0
 	case KindNull:
@@ -337,7 +337,7 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 			ctxs.Add(c)
 			b = m.AppendText(b, s)
 			// An empty list in between leaves no space, as in the reference.
-			if i < len(l)-1 && (x.Kind() != KindList || x.n != 0) {
+			if i < len(l)-1 && (x.Kind() != KindList || len(x.List()) != 0) {
 				b = append(b, ' ')
 			}
 		}

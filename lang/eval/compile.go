@@ -23,9 +23,9 @@ func (e *Evaluator) compile(n ast.Node) code {
 func (e *Evaluator) compileNode(n ast.Node) code {
 	switch n := n.(type) {
 	case *ast.Int:
-		return newConst(Int(n.Value).at(n.Start))
+		return newConst(e.numberAt(Int(n.Value), n.Start))
 	case *ast.Float:
-		return newConst(Float(n.Value).at(n.Start))
+		return newConst(e.numberAt(Float(n.Value), n.Start))
 	case *ast.Str:
 		return newConst(String(n.Value, 0))
 	case *ast.Path:

@@ -138,7 +138,7 @@ func (m *Machine) SelectPath(v *Value, attrPath string, args *Attrs) (*Value, as
 			if v.Kind() != KindList {
 				m.Fail(diag.Type, ast.NoPos, "the expression selected by the selection path '%s' should be a list but is %s", attrPath, m.showType(v))
 			}
-			if index >= uint64(v.n) {
+			if index >= uint64(len(v.List())) {
 				m.Fail(diag.Eval, ast.NoPos, "list index %d in selection path '%s' is out of range", index, attrPath)
 			}
 			v, pos = v.List()[index], ast.NoPos

@@ -17,19 +17,21 @@ func (m *Machine) Equal(a, b *Value, pos ast.Pos, what string) bool {
 
 // equal is Equal for evaluated values.
 func (m *Machine) equal(a, b Value, pos ast.Pos, what string) bool {
-	ka, kb := Kind(a.kind), Kind(b.kind)
+	ka, kb := a.tag(), b.tag()
 	if ka != kb {
 		switch {
 		case ka == KindInt && kb == KindFloat:
-			return float64(a.n) == b.Float()
+			return float64(a.Int()) == b.Float()
 		case ka == KindFloat && kb == KindInt:
-			return a.Float() == float64(b.n)
+			return a.Float() == float64(b.Int())
 		}
 		return false
 	}
 	switch ka {
-	case KindInt, KindBool:
-		return a.n == b.n
+	case KindInt:
+		return a.int() == b.int()
+	case KindBool:
+		return a.bool() == b.bool()
 	case KindNull:
 		return true
 	case KindFloat:
@@ -104,7 +106,7 @@ func (m *Machine) assertEqualForced(a, b *Value, pos ast.Pos, what string) {
 	}
 	switch ka {
 	case KindBool:
-		if a.n != b.n {
+		if a.Bool() != b.Bool() {
 			fail("boolean '%s' is not equal to boolean '%s'", show(a), show(b))
 		}
 	case KindString:
@@ -188,7 +190,7 @@ func (m *Machine) Less(a, b *Value, pos ast.Pos, what string) bool {
 	if k := a.Kind(); k == b.Kind() {
 		switch k {
 		case KindInt:
-			return a.n < b.n
+			return a.Int() < b.Int()
 		case KindString, KindPath:
 			return a.Str() < b.Str()
 		case KindFloat:
@@ -219,9 +221,9 @@ func (m *Machine) lessSlow(a, b *Value, pos ast.Pos, what string) bool {
 	ka, kb := a.Kind(), b.Kind()
 	switch {
 	case ka == KindInt && kb == KindFloat:
-		return float64(a.n) < b.Float()
+		return float64(a.Int()) < b.Float()
 	case ka == KindFloat && kb == KindInt:
-		return a.Float() < float64(b.n)
+		return a.Float() < float64(b.Int())
 	case ka != kb && !(a.IsFunction() && b.IsFunction()):
 		m.Fail(diag.Eval, ast.NoPos, "cannot compare %s with %s; values are %s and %s",
 			m.showType(a), m.showType(b), Plain(m.errorValue(a)), Plain(m.errorValue(b)))

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"math"
 	"sync/atomic"
 	"unsafe"
 
@@ -14,13 +15,13 @@ import (
 // restoring the kind.
 const (
 	ownerShift  = 8
-	ownerMask   = 1<<23 - 1
-	waitersFlag = 1 << 31
+	ownerMask   = 1<<22 - 1
+	waitersFlag = 1 << 30
 )
 
 // Force evaluates v to a value, in place. pos is where it is needed.
 func (m *Machine) Force(v *Value, pos ast.Pos) {
-	if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+	if !v.Forced() {
 		m.force(v, pos)
 	}
 }
@@ -47,7 +48,7 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 		case kindApply:
 			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 				m.begin(v, k, pos)
-				words := unsafe.Slice((**Value)(v.p), int(v.n))
+				words := unsafe.Slice((**Value)(v.p), int(v.aux))
 				if pos == ownPos {
 					pos = m.determinePos(words[0], ast.NoPos)
 				}
@@ -61,17 +62,13 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 				if pos == ownPos {
 					pos = m.determinePos(fn, ast.NoPos)
 				}
-				m.publish(v, m.Call(fn, pos, m.NewValue(Int(v.n))))
+				m.publish(v, m.Call(fn, pos, m.NewValue(Int(int64(v.aux)))))
 				return
 			}
 		case kindLazy:
 			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 				m.begin(v, k, pos)
 				m.publish(v, (*lazyFunc)(v.p).f(m))
-				return
-			}
-		case kindReady:
-			if atomic.CompareAndSwapUint32(&v.kind, k, k>>readyShift) {
 				return
 			}
 		case kindFailed:
@@ -82,7 +79,9 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 			}
 			m.wait(v, pos)
 		default:
-			return
+			if k&unforced == 0 || atomic.CompareAndSwapUint32(&v.kind, k, k&^unforced) { // see ready
+				return
+			}
 		}
 	}
 }
@@ -106,7 +105,6 @@ func (m *Machine) begin(v *Value, kind uint32, pos ast.Pos) {
 // publish writes the result of an evaluation that begin began.
 func (m *Machine) publish(v *Value, x Value) {
 	v.aux = x.aux
-	v.n = x.n
 	v.p = x.p
 	if old := atomic.SwapUint32(&v.kind, x.kind); old&waitersFlag != 0 {
 		m.E.wake()
@@ -124,7 +122,6 @@ func (m *Machine) putBack(v *Value, kind uint32) {
 
 func (m *Machine) setFailed(v *Value, f *Failure) {
 	v.p = unsafe.Pointer(f)
-	v.n = 0
 	if old := atomic.SwapUint32(&v.kind, kindFailed); old&waitersFlag != 0 {
 		m.E.wake()
 	}
@@ -250,16 +247,19 @@ func (m *Machine) Lazy(fn *Value, args ...*Value) *Value {
 	}
 	v := m.newValue()
 	v.kind = kindApply
-	v.n = int64(len(words))
+	v.aux = uint32(len(words))
 	v.p = p
 	return v
 }
 
 // LazyNth is the application of fn to an integer, put off until it is needed.
 func (m *Machine) LazyNth(fn *Value, n int64) *Value {
+	if uint64(n) > math.MaxUint32 {
+		return m.Lazy(fn, m.NewValue(Int(n)))
+	}
 	v := m.newValue()
 	v.kind = kindNth
-	v.n = n
+	v.aux = uint32(n)
 	v.p = unsafe.Pointer(fn)
 	return v
 }

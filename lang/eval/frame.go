@@ -20,7 +20,7 @@ type frame struct{ up *frame }
 
 const (
 	wordSize   = unsafe.Sizeof(uintptr(0))
-	valueSlab  = 85  // 85*24+8 = 2048
+	valueSlab  = 127 // 127*16+8 = 2040
 	wordSlab   = 511 // 511*8+8 = 4096
 	maxSlabRun = 96  // longer runs are allocated on their own
 	slabBudget = 192 << 20

@@ -35,7 +35,7 @@ func (w *jsonWriter) value(v *Value, pos ast.Pos) {
 	}
 	switch v.Kind() {
 	case KindInt:
-		w.b = strconv.AppendInt(w.b, v.n, 10)
+		w.b = strconv.AppendInt(w.b, v.Int(), 10)
 	case KindBool:
 		w.b = strconv.AppendBool(w.b, v.Bool())
 	case KindNull:

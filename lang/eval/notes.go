@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -126,10 +127,14 @@ func (e *Evaluator) origin(v *Value) ast.Pos {
 		return v.Attrs().At()
 	case KindLambda:
 		return e.codes.lambda(v.aux).pos
-	case KindNull, KindBool, KindInt, KindFloat, KindPath, KindList:
+	case KindInt, KindFloat:
+		if v.p != nil {
+			return (*number)(v.p).pos
+		}
+	case KindNull, KindBool, KindPath, KindList:
 		return ast.Pos(v.aux)
 	case KindString:
-		if v.n > 0 {
+		if v.Str() != "" {
 			return e.literal(v)
 		}
 	}
@@ -139,12 +144,13 @@ func (e *Evaluator) origin(v *Value) ast.Pos {
 // literal finds a string among the literals of all trees: their text is not
 // copied when they are evaluated.
 func (e *Evaluator) literal(v *Value) ast.Pos {
+	text := v.Str()
 	e.trees.mu.Lock()
 	defer e.trees.mu.Unlock()
 	for _, tree := range e.trees.byText {
 		n := findNode(tree, func(n ast.Node) bool {
 			s, ok := n.(*ast.Str)
-			return ok && unsafe.Pointer(unsafe.StringData(s.Value)) == v.p && int64(len(s.Value)) == v.n
+			return ok && unsafe.StringData(s.Value) == unsafe.StringData(text) && len(s.Value) == len(text)
 		})
 		if n != nil {
 			return n.Pos()
@@ -157,6 +163,20 @@ func (e *Evaluator) literal(v *Value) ast.Pos {
 func (v Value) at(pos ast.Pos) Value {
 	v.aux = uint32(pos)
 	return v
+}
+
+// numberAt is at for numbers, which have room for that only in a box.
+func (e *Evaluator) numberAt(v Value, pos ast.Pos) Value {
+	if !e.opts.Notes {
+		return v
+	}
+	box := &number{pos: pos}
+	if v.tag() == KindInt {
+		box.bits = v.int()
+	} else {
+		box.bits = int64(math.Float64bits(v.Float()))
+	}
+	return numeric(v.tag(), 0, box)
 }
 
 // definition tells where the variable that is written at pos is defined; from

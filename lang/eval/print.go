@@ -155,7 +155,7 @@ func (p *printer) value(v *Value, depth int) {
 	m.enter(ast.NoPos)
 	switch v.Kind() {
 	case KindInt:
-		p.color(ansiCyan, strconv.FormatInt(v.n, 10))
+		p.color(ansiCyan, strconv.FormatInt(v.Int(), 10))
 	case KindFloat:
 		p.color(ansiCyan, FormatFloat(v.Float()))
 	case KindBool:
@@ -387,11 +387,11 @@ func (a *ambiguous) print(v *Value, depth int) {
 	}
 	switch v.Kind() {
 	case KindInt:
-		a.b = strconv.AppendInt(a.b, v.n, 10)
+		a.b = strconv.AppendInt(a.b, v.Int(), 10)
 	case KindBool:
 		a.b = strconv.AppendBool(a.b, v.Bool())
 	case KindString:
-		m.Charge(2 * v.n)
+		m.Charge(2 * int64(len(v.Str())))
 		a.str(QuoteString(v.Str()))
 	case KindPath:
 		a.str(m.E.DisplayPath(v.Path()))
@@ -410,7 +410,7 @@ func (a *ambiguous) print(v *Value, depth int) {
 		}
 		a.str("}")
 	case KindList:
-		if v.n > 0 && a.repeated(unsafe.Pointer(v)) {
+		if len(v.List()) > 0 && a.repeated(unsafe.Pointer(v)) {
 			return
 		}
 		a.str("[ ")

@@ -3,7 +3,6 @@ package eval
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/seed192a40f6/glang/lang/ast"
@@ -71,9 +70,9 @@ type select1 struct{ selectCode }
 
 func (c *select1) eval(m *Machine, f *frame) Value {
 	x := c.base.eval(m, f)
-	if Kind(x.kind) == KindAttrs {
+	if x.tag() == KindAttrs {
 		if v, pos, ok := x.Attrs().Find(c.path[0].sym); ok {
-			if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+			if !v.Forced() {
 				if pos != ast.NoPos {
 					m.push(shadowSelect, unsafe.Pointer(&c.selectCode), pos)
 					m.force(v, pos)
@@ -91,7 +90,7 @@ func (c *select1) eval(m *Machine, f *frame) Value {
 // fail throws the error of a selection from x that does not work out
 // at the i-th part of its path.
 func (c *selectCode) fail(m *Machine, x Value, i int, sym ast.Symbol) Value {
-	if Kind(x.kind) != KindAttrs {
+	if x.tag() != KindAttrs {
 		m.Trace(c.pos, "while selecting an attribute")
 		m.failType(x, "a set", ast.NoPos)
 	}
@@ -139,7 +138,7 @@ func (c *selectCode) eval(m *Machine, f *frame) Value {
 			m.sp = k
 			return d
 		}
-		if atomic.LoadUint32(&v.kind) >= uint32(KindUnforced) {
+		if !v.Forced() {
 			m.traceSelect(k, c, f, pos)
 			if i+1 < len(c.path) || pos == ast.NoPos {
 				m.force(v, c.pos)

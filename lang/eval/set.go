@@ -122,7 +122,7 @@ func (c *setCode) addDynamic(m *Machine, f *frame, a *Attrs) *Attrs {
 	for i := range c.dynamic {
 		d := &c.dynamic[i]
 		x := d.name.eval(m, f)
-		if Kind(x.kind) == KindNull {
+		if x.tag() == KindNull {
 			continue
 		}
 		sym := m.Intern(m.stringNoCtx(x, d.at, "while evaluating the name of a dynamic attribute"))

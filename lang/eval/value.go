@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"math"
 	"sync/atomic"
 	"unsafe"
 
@@ -8,30 +9,33 @@ import (
 )
 
 // Value is a value of the language or a computation that will become one. It
-// is 24 bytes and is updated in place when it is forced, so everything that
+// is 16 bytes and is updated in place when it is forced, so everything that
 // refers to it sees the result. A Value whose Kind is not [KindUnforced] never
 // changes again and may be read by any goroutine and copied freely; an
 // unforced one must be reached by pointer only.
 //
-// What the fields hold depends on the kind:
+// What the fields hold depends on the kind; size is the 23 bits of the kind word
+// above the low byte:
 //
-//	Int, Bool, Float  n: the number, the truth value, the float's bits
-//	String            p, n: bytes and length; aux: the Context
-//	Path              p, n: absolute canonical path
-//	List              p, n: first element pointer and length
+//	Int, Float        size, aux: the number, see number; p: *number or nil
+//	Bool              size: the truth value
+//	String            p, size: bytes and length; aux: the Context
+//	Path              p, size: absolute canonical path
+//	List              p, size: first element pointer and length
 //	Attrs             p: *Attrs
 //	Lambda            p: frame; aux: index of the code
 //	Builtin, Partial  p: *Builtin, *partial
 //	External          p: *externalBox
 //	thunk             p: frame; aux: index of the code
-//	apply             p, n: function and arguments, and how many words
-//	nth               p, n: function and its argument
+//	apply             p, aux: function and arguments, and how many words
+//	nth               p, aux: function and its argument
 //	lazy              p: *func(*Machine) Value
 //	failed            p: *diag.Error
+//
+// A length of maxSize or more does not fit: then size is maxSize, and p a *span.
 type Value struct {
-	kind uint32 // atomic: low byte a Kind, see force.go for the rest
+	kind uint32 // atomic: low byte a Kind, then the size; see force.go for the unforced
 	aux  uint32
-	n    int64
 	p    unsafe.Pointer
 }
 
@@ -57,51 +61,108 @@ const (
 	KindUnforced
 )
 
-// The states of a value that is not evaluated.
+// The states of a value that is not evaluated. All have the highest bit.
 const (
-	kindThunk     = uint32(KindUnforced) + iota // code and frame
-	kindApply                                   // a function and its arguments
-	kindNth                                     // a function and an integer
-	kindLazy                                    // a Go function
-	kindFailed                                  // evaluation failed, with this error
-	kindReady                                   // nothing is left to do but to say so; see ready
-	kindBlackhole                               // being evaluated; see force.go
+	unforced = uint32(1) << 31
+
+	kindThunk     = unforced | (uint32(KindUnforced) + iota) // code and frame
+	kindApply                                                // a function and its arguments
+	kindNth                                                  // a function and an integer
+	kindLazy                                                 // a Go function
+	kindFailed                                               // evaluation failed, with this error
+	kindBlackhole                                            // being evaluated; see force.go
 )
 
-const kindMask = 0xff
-
-// readyShift is where a kindReady value has the kind that it will be of.
-const readyShift = 8
+const (
+	kindMask  = unforced | 0xff
+	sizeShift = 8
+	sizeBits  = 23
+	maxSize   = 1<<sizeBits - 1
+)
 
 // ready makes a value that needs no evaluation look as if it did until it is
 // forced: whether a value has been is visible where it is printed.
 func ready(x Value) Value {
-	x.kind = kindReady | x.kind<<readyShift
+	x.kind |= unforced
 	return x
+}
+
+// tag is the kind of a value that has been evaluated and is no other machine's.
+func (v Value) tag() Kind { return Kind(uint8(v.kind)) }
+
+// span is a text or list that is too long for a Value to hold its length.
+type span struct {
+	p unsafe.Pointer
+	n int
+}
+
+// spanned is a value that has a length.
+func spanned(k Kind, aux uint32, p unsafe.Pointer, n int) Value {
+	if n >= maxSize {
+		p, n = unsafe.Pointer(&span{p, n}), maxSize
+	}
+	return Value{kind: uint32(k) | uint32(n)<<sizeShift, aux: aux, p: p}
+}
+
+func (v *Value) span() (unsafe.Pointer, int) {
+	n := atomic.LoadUint32(&v.kind) >> sizeShift & maxSize
+	if n == maxSize {
+		s := (*span)(v.p)
+		return s.p, s.n
+	}
+	return v.p, int(n)
+}
+
+// size is the length of an evaluated text or list that is no other machine's.
+func (v Value) size() int {
+	n := v.kind >> sizeShift
+	if n == maxSize {
+		return (*span)(v.p).n
+	}
+	return int(n)
+}
+
+// number holds 64 bits where the 55 of size and aux do not do, or where an
+// integer remembers where it was written.
+type number struct {
+	bits int64
+	pos  ast.Pos
+}
+
+const numberBits = sizeBits + 32
+
+// numeric is a number of n, which are 55 bits with sign, or of the box p.
+func numeric(k Kind, n int64, p *number) Value {
+	return Value{kind: uint32(k) | uint32(n>>32)<<sizeShift&^unforced, aux: uint32(n), p: unsafe.Pointer(p)}
+}
+
+// bits55 are the bits of a number without a box.
+func bits55(kind, aux uint32) int64 {
+	return int64(int32(kind<<1)>>(sizeShift+1))<<32 | int64(aux)
 }
 
 // Copy is a copy of a value that has been evaluated. (Another machine that is
 // late may still try, in vain, to mark it as waited for; so a plain copy would
 // be a data race.)
 func (v *Value) Copy() Value {
-	return Value{kind: atomic.LoadUint32(&v.kind), aux: v.aux, n: v.n, p: v.p}
+	return Value{kind: atomic.LoadUint32(&v.kind), aux: v.aux, p: v.p}
 }
 
 // is tells whether a value that has been evaluated is of a kind; as for Copy,
 // the kind is read atomically.
-func (v *Value) is(k Kind) bool { return atomic.LoadUint32(&v.kind) == uint32(k) }
+func (v *Value) is(k Kind) bool { return atomic.LoadUint32(&v.kind)&kindMask == uint32(k) }
 
 // Kind is the value's kind; KindUnforced if it has not been evaluated.
 func (v *Value) Kind() Kind {
 	k := atomic.LoadUint32(&v.kind)
-	if k >= uint32(KindUnforced) {
+	if k&unforced != 0 {
 		return KindUnforced
 	}
-	return Kind(k)
+	return Kind(uint8(k))
 }
 
 // Forced tells whether the value has been evaluated.
-func (v *Value) Forced() bool { return atomic.LoadUint32(&v.kind) < uint32(KindUnforced) }
+func (v *Value) Forced() bool { return atomic.LoadUint32(&v.kind)&unforced == 0 }
 
 // IsFunction tells whether a forced value is a lambda or a builtin, partially
 // applied or not; sets with __functor are not counted.
@@ -116,32 +177,41 @@ func Null() Value { return Value{kind: uint32(KindNull)} }
 // Bool returns a truth value.
 func Bool(b bool) Value {
 	if b {
-		return Value{kind: uint32(KindBool), n: 1}
+		return Value{kind: uint32(KindBool) | 1<<sizeShift}
 	}
 	return Value{kind: uint32(KindBool)}
 }
 
 // Int returns an integer.
-func Int(n int64) Value { return Value{kind: uint32(KindInt), n: n} }
+func Int(n int64) Value {
+	if n<<(64-numberBits)>>(64-numberBits) != n {
+		return numeric(KindInt, 0, &number{bits: n})
+	}
+	return numeric(KindInt, n, nil)
+}
 
-// Float returns a floating-point number.
+// Float returns a floating-point number. Many have zeros where 64 bits do not fit.
 func Float(f float64) Value {
-	return Value{kind: uint32(KindFloat), n: *(*int64)(unsafe.Pointer(&f))}
+	n := int64(math.Float64bits(f))
+	if short := n >> (64 - numberBits); short<<(64-numberBits) == n {
+		return numeric(KindFloat, short, nil)
+	}
+	return numeric(KindFloat, 0, &number{bits: n})
 }
 
 // String returns a string with its context (0: none).
 func String(s string, c Context) Value {
-	return Value{kind: uint32(KindString), aux: uint32(c), n: int64(len(s)), p: unsafe.Pointer(unsafe.StringData(s))}
+	return spanned(KindString, uint32(c), unsafe.Pointer(unsafe.StringData(s)), len(s))
 }
 
 // PathValue returns a path; abs is absolute and canonical.
 func PathValue(abs string) Value {
-	return Value{kind: uint32(KindPath), n: int64(len(abs)), p: unsafe.Pointer(unsafe.StringData(abs))}
+	return spanned(KindPath, 0, unsafe.Pointer(unsafe.StringData(abs)), len(abs))
 }
 
 // List returns a list. The slice belongs to the value from then on.
 func List(elems []*Value) Value {
-	return Value{kind: uint32(KindList), n: int64(len(elems)), p: unsafe.Pointer(unsafe.SliceData(elems))}
+	return spanned(KindList, 0, unsafe.Pointer(unsafe.SliceData(elems)), len(elems))
 }
 
 // AttrsValue returns an attribute set.
@@ -159,25 +229,52 @@ func lambdaValue(code uint32, env *frame) Value {
 }
 
 // Bool is the truth value of a Bool.
-func (v *Value) Bool() bool { return v.n != 0 }
+func (v *Value) Bool() bool { return atomic.LoadUint32(&v.kind)>>sizeShift != 0 }
+
+// bool is Bool for a value that is no other machine's.
+func (v Value) bool() bool { return v.kind>>sizeShift != 0 }
 
 // Int is the number of an Int.
-func (v *Value) Int() int64 { return v.n }
+func (v *Value) Int() int64 {
+	if v.p != nil {
+		return (*number)(v.p).bits
+	}
+	return bits55(atomic.LoadUint32(&v.kind), v.aux)
+}
+
+// int is Int for a value that is no other machine's.
+func (v Value) int() int64 {
+	if v.p != nil {
+		return (*number)(v.p).bits
+	}
+	return bits55(v.kind, v.aux)
+}
 
 // Float is the number of a Float.
-func (v *Value) Float() float64 { return *(*float64)(unsafe.Pointer(&v.n)) }
+func (v *Value) Float() float64 {
+	if v.p != nil {
+		return math.Float64frombits(uint64((*number)(v.p).bits))
+	}
+	return math.Float64frombits(uint64(bits55(atomic.LoadUint32(&v.kind), v.aux) << (64 - numberBits)))
+}
 
 // Str is the text of a String.
-func (v *Value) Str() string { return unsafe.String((*byte)(v.p), int(v.n)) }
+func (v *Value) Str() string {
+	p, n := v.span()
+	return unsafe.String((*byte)(p), n)
+}
 
 // Context is the context of a String.
 func (v *Value) Context() Context { return Context(v.aux) }
 
 // Path is the absolute path of a Path.
-func (v *Value) Path() string { return unsafe.String((*byte)(v.p), int(v.n)) }
+func (v *Value) Path() string { return v.Str() }
 
 // List is the elements of a List, to be read only.
-func (v *Value) List() []*Value { return unsafe.Slice((**Value)(v.p), int(v.n)) }
+func (v *Value) List() []*Value {
+	p, n := v.span()
+	return unsafe.Slice((**Value)(p), n)
+}
 
 // Attrs is the set of an Attrs value.
 func (v *Value) Attrs() *Attrs { return (*Attrs)(v.p) }

@@ -185,7 +185,7 @@ func (w *xmlWriter) value(v *Value, pos ast.Pos) {
 	}
 	switch v.Kind() {
 	case KindInt:
-		w.empty("int", "value", strconv.FormatInt(v.n, 10))
+		w.empty("int", "value", strconv.FormatInt(v.Int(), 10))
 	case KindBool:
 		w.empty("bool", "value", strconv.FormatBool(v.Bool()))
 	case KindString:
