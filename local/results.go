@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -120,6 +121,7 @@ func (r *Results) record(o *eval.Options) {
 			warn(w)
 		}
 	}
+	o.Builtins = slices.Clone(o.Builtins)
 	for i := range o.Builtins {
 		if b := &o.Builtins[i]; b.Name == "currentTime" && b.Value != nil {
 			now := b.Value

@@ -76,6 +76,30 @@ func (s *Symbols) Intern(name string) Symbol {
 	return sym
 }
 
+// Copy enters the names of another table, which nobody changes any more, into one
+// that is empty: with the symbols and places that they have there.
+func (s *Symbols) Copy(names *Symbols) {
+	n := names.next.Load()
+	for sym := Symbol(1); sym <= Symbol(n); sym++ {
+		from, to := names.at(sym), s.grow(sym)
+		to.name = from.name
+		to.place.Store(from.place.Load())
+	}
+	for i := range names.shards {
+		if t := names.shards[i].table.Load(); t != nil {
+			c := make(symbolTable, len(*t))
+			for k := range c {
+				c[k].Store((*t)[k].Load())
+			}
+			s.shards[i].table.Store(&c)
+			s.shards[i].used.Store(names.shards[i].used.Load())
+		}
+	}
+	s.next.Store(n)
+	s.bytes.Store(names.bytes.Load())
+	s.met.Store(names.met.Load())
+}
+
 // Meet gives a symbol the next place in the order if it has none.
 func (s *Symbols) Meet(sym Symbol) {
 	if place := s.place(sym); place.Load() == 0 {

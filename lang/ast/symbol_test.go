@@ -51,6 +51,37 @@ func TestSymbols(t *testing.T) {
 	}
 }
 
+// TestSymbolsCopy: a copy has the names of its origin, with their places, and
+// what either learns later is not the other's.
+func TestSymbolsCopy(t *testing.T) {
+	const names = 2000
+	var origin, s Symbols
+	for i := range names {
+		sym := origin.Enter(fmt.Sprint("n", i), HashName(fmt.Sprint("n", i)))
+		if i%3 > 0 {
+			origin.Meet(sym)
+		}
+	}
+	s.Copy(&origin)
+	if s.Len() != names || s.Met() != origin.Met() || s.Bytes() != origin.Bytes() {
+		t.Errorf("%d names, %d met, %d bytes; want those of the origin", s.Len(), s.Met(), s.Bytes())
+	}
+	for i := range names {
+		name := fmt.Sprint("n", i)
+		want, _ := origin.Lookup(name)
+		if got, ok := s.Lookup(name); !ok || got != want || s.Name(got) != name || s.Place(got) != origin.Place(want) {
+			t.Fatalf("%s is symbol %d (%v) in place %d, want %d in %d", name, got, ok, s.Place(got), want, origin.Place(want))
+		}
+	}
+	a, b := s.Intern("one"), origin.Intern("another")
+	if a != b || s.Name(a) != "one" || origin.Name(b) != "another" {
+		t.Errorf("new names are %d %q and %d %q", a, s.Name(a), b, origin.Name(b))
+	}
+	if _, ok := origin.Lookup("one"); ok {
+		t.Error("the origin has a name of the copy")
+	}
+}
+
 // BenchmarkSymbols shows how the table bears several goroutines (-cpu 1,2,4):
 // nearly all names that a scanner meets are known, and code asks for the text
 // of symbols far more often than it enters any.

@@ -16,7 +16,8 @@ import (
 // derivationStrict makes a store derivation of a set and gives its path and
 // those of its outputs. The lazy set that programs see is made around it by
 // the function derivation, see derivation-internal.nix.
-func (t *table) derivationStrict(m *machine, pos ast.Pos, args []*value) value {
+func derivationStrict(m *machine, pos ast.Pos, args []*value) value {
+	t := tableOf(m)
 	t.prepare(m)
 	set := m.ForceAttrs(args[0], pos, "while evaluating the argument passed to builtins.derivationStrict")
 	nameV, namePos := m.GetAttr(set, m.E.Sym.Name, "in the attrset passed as argument to builtins.derivationStrict")

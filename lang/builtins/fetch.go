@@ -63,11 +63,11 @@ func fetcher(m *machine, what string) eval.Fetcher {
 	return f
 }
 
-func (t *table) fetchurl(m *machine, pos ast.Pos, args []*value) value {
+func fetchurl(m *machine, pos ast.Pos, args []*value) value {
 	return fetchFile(m, pos, args[0], "fetchurl", false, "")
 }
 
-func (t *table) fetchTarball(m *machine, pos ast.Pos, args []*value) value {
+func fetchTarball(m *machine, pos ast.Pos, args []*value) value {
 	return fetchFile(m, pos, args[0], "fetchTarball", true, "source")
 }
 
@@ -184,11 +184,11 @@ func resolvePseudoURL(u string) string {
 	return u
 }
 
-func (t *table) fetchGit(m *machine, pos ast.Pos, args []*value) value {
+func fetchGit(m *machine, pos ast.Pos, args []*value) value {
 	return fetchTreeInput(m, pos, args[0], "fetchGit")
 }
 
-func (t *table) fetchTree(m *machine, pos ast.Pos, args []*value) value {
+func fetchTree(m *machine, pos ast.Pos, args []*value) value {
 	return fetchTreeInput(m, pos, args[0], "fetchTree")
 }
 
@@ -302,7 +302,7 @@ func fixGitURL(m *machine, s string) string {
 	return flakeref.URL{Scheme: "file", HasAuthority: path[0] == "", Path: path}.String()
 }
 
-func (t *table) fetchMercurial(m *machine, pos ast.Pos, args []*value) value {
+func fetchMercurial(m *machine, pos ast.Pos, args []*value) value {
 	m.Force(args[0], pos)
 	attrs := flakeref.Attrs{"type": "hg", "name": "source"}
 	u := ""

@@ -255,18 +255,18 @@ func findFile(m *machine, pos ast.Pos, args []*value) value {
 
 // importFile is import: a store derivation is imported as what derivation
 // would have made of it, anything else is an expression.
-func (t *table) importFile(m *machine, pos ast.Pos, args []*value) value {
+func importFile(m *machine, pos ast.Pos, args []*value) value {
 	name := realisePath(m, pos, args[0], followNone)
 	if drv, ok := validDerivation(m, name); ok {
-		return t.importDerivation(m, pos, name, drv)
+		return importDerivation(m, pos, name, drv)
 	}
 	return m.ImportPath(name)
 }
 
-func (t *table) scopedImport(m *machine, pos ast.Pos, args []*value) value {
+func scopedImport(m *machine, pos ast.Pos, args []*value) value {
 	name := realisePath(m, pos, args[1], followNone)
 	if drv, ok := validDerivation(m, name); ok {
-		return t.importDerivation(m, pos, name, drv)
+		return importDerivation(m, pos, name, drv)
 	}
 	scope := m.ForceAttrs(args[0], pos, "while evaluating the first argument passed to builtins.scopedImport")
 	return m.ScopedImport(scope, name)
@@ -288,7 +288,7 @@ func validDerivation(m *machine, name string) (storepath.Path, bool) {
 	return p, ok
 }
 
-func (t *table) importDerivation(m *machine, pos ast.Pos, name string, drv storepath.Path) value {
+func importDerivation(m *machine, pos ast.Pos, name string, drv storepath.Path) value {
 	d, err := m.E.Options().Paths.ReadDerivation(m.Context(), drv)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)

@@ -20,7 +20,7 @@ import (
 
 // getFlake is the outputs of a flake. Its inputs are those of its lock file;
 // what that lacks is locked now, but no lock file is written.
-func (t *table) getFlake(m *machine, pos ast.Pos, args []*value) value {
+func getFlake(m *machine, pos ast.Pos, args []*value) value {
 	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the argument passed to builtins.getFlake")
 	ref, fragment, err := flakeref.Parse(s, true)
 	if err != nil {

@@ -173,8 +173,8 @@ func replaceStrings(m *machine, pos ast.Pos, args []*value) value {
 }
 
 // regex gets a compiled pattern, or fails in the reference's words.
-func (t *table) regex(m *machine, pos ast.Pos, pattern string) *regex {
-	re, err := t.regexes.get(pattern)
+func compiled(m *machine, pos ast.Pos, pattern string) *regex {
+	re, err := tableOf(m).regexes.get(pattern)
 	if err != nil {
 		m.Fail(diag.Eval, pos, "%s '%s'", eval.Plain(err.Error()), pattern)
 	}
@@ -194,9 +194,9 @@ func substrings(m *machine, r *regexRun) value {
 	return eval.List(out)
 }
 
-func (t *table) match(m *machine, pos ast.Pos, args []*value) value {
+func match(m *machine, pos ast.Pos, args []*value) value {
 	pattern := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.match")
-	re := t.regex(m, pos, pattern)
+	re := compiled(m, pos, pattern)
 	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.match")
 	run := re.newRun(s, m)
 	defer run.release()
@@ -206,9 +206,9 @@ func (t *table) match(m *machine, pos ast.Pos, args []*value) value {
 	return substrings(m, run)
 }
 
-func (t *table) split(m *machine, pos ast.Pos, args []*value) value {
+func split(m *machine, pos ast.Pos, args []*value) value {
 	pattern := m.ForceStringNoCtx(args[0], pos, "while evaluating the first argument passed to builtins.split")
-	re := t.regex(m, pos, pattern)
+	re := compiled(m, pos, pattern)
 	s, _ := m.ForceString(args[1], pos, "while evaluating the second argument passed to builtins.split")
 	var few [64]*value
 	out := few[:0]

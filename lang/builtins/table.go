@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"github.com/seed192a40f6/glang/derivation"
@@ -94,18 +95,24 @@ func subtree(fsys embed.FS, dir string) fs.FS {
 	return r
 }
 
-// All makes the table of builtins for one Evaluator.
-func All() []eval.BuiltinDef {
-	t := new(table)
+// tableOf is the table of the Evaluator that m belongs to.
+func tableOf(m *machine) *table { return m.E.Shared(newTable).(*table) }
+
+func newTable() any { return new(table) }
+
+// All are the builtins. The slice is made once, for all Evaluators: it must not be changed.
+func All() []eval.BuiltinDef { return all() }
+
+var all = sync.OnceValue(func() []eval.BuiltinDef {
 	var all []eval.BuiltinDef
 	for _, family := range [][]eval.BuiltinDef{
-		constants(), typeTable(), numberTable(), listTable(), attrsTable(), t.stringTable(),
-		contextTable(), controlTable(), t.derivationTable(), t.fileTable(), encodingTable(), t.fetchTable(),
+		constants(), typeTable(), numberTable(), listTable(), attrsTable(), stringTable(),
+		contextTable(), controlTable(), derivationTable(), fileTable(), encodingTable(), fetchTable(),
 	} {
 		all = append(all, family...)
 	}
-	return document(all)
-}
+	return slices.Clip(document(all))
+})
 
 // constant makes a builtin that is a value known from the beginning.
 func constant(name string, global bool, doc, example string, f func(m *machine) value) eval.BuiltinDef {
@@ -384,7 +391,7 @@ func attrsTable() []eval.BuiltinDef {
 	}
 }
 
-func (t *table) stringTable() []eval.BuiltinDef {
+func stringTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
 			Name: "toString", Global: true, Args: []string{"e"}, Fn: toString,
@@ -416,13 +423,13 @@ func (t *table) stringTable() []eval.BuiltinDef {
 			Example: `builtins.replaceStrings [ "oo" "a" ] [ "a" "i" ] "foobar" # => "fabir"`,
 		},
 		{
-			Name: "match", Args: []string{"regex", "str"}, Fn: t.match,
+			Name: "match", Args: []string{"regex", "str"}, Fn: match,
 			Doc: "Matches a whole string against a POSIX extended regular expression: the list of what its groups " +
 				"took, `null` for one that took no part; or `null` if it does not match.",
 			Example: `builtins.match "a(b)(c)?" "ab" # => [ "b" null ]`,
 		},
 		{
-			Name: "split", Args: []string{"regex", "str"}, Fn: t.split,
+			Name: "split", Args: []string{"regex", "str"}, Fn: split,
 			Doc: "Splits a string at the matches of a POSIX extended regular expression. The strings between " +
 				"alternate with lists of what the groups took.",
 			Example: `builtins.split "([ac])" "abc" # => [ "" [ "a" ] "b" [ "c" ] "" ]`,
@@ -558,10 +565,10 @@ func controlTable() []eval.BuiltinDef {
 	}
 }
 
-func (t *table) derivationTable() []eval.BuiltinDef {
+func derivationTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
-			Name: "derivationStrict", Global: true, Args: []string{"args"}, Fn: t.derivationStrict,
+			Name: "derivationStrict", Global: true, Args: []string{"args"}, Fn: derivationStrict,
 			Doc: "What `derivation` is made of: writes the store derivation at once, and returns its path and " +
 				"those of its outputs.",
 		},
@@ -579,16 +586,16 @@ func (t *table) derivationTable() []eval.BuiltinDef {
 	}
 }
 
-func (t *table) fileTable() []eval.BuiltinDef {
+func fileTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
-			Name: "import", Global: true, Args: []string{"path"}, Fn: t.importFile,
+			Name: "import", Global: true, Args: []string{"path"}, Fn: importFile,
 			Doc: "The value of the expression in a file, or in the `default.nix` of a folder. Each file is " +
 				"evaluated once. The file sees the builtins and nothing of what is in scope at the call.",
 			Example: `import ./.`,
 		},
 		{
-			Name: "scopedImport", Global: true, Args: []string{"scope", "path"}, Fn: t.scopedImport,
+			Name: "scopedImport", Global: true, Args: []string{"scope", "path"}, Fn: scopedImport,
 			Doc: "Imports a file in which the attributes of *scope* are variables. It is evaluated anew each time.",
 		},
 		{
@@ -682,26 +689,26 @@ func encodingTable() []eval.BuiltinDef {
 	}
 }
 
-func (t *table) fetchTable() []eval.BuiltinDef {
+func fetchTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
-			Name: "fetchurl", Args: []string{"arg"}, Fn: t.fetchurl,
+			Name: "fetchurl", Args: []string{"arg"}, Fn: fetchurl,
 			Doc: "Downloads a file and returns its store path. The argument is an address, or a set of `url`, " +
 				"`name` and `sha256`. It happens while evaluating; in pure mode the hash is needed.",
 		},
 		{
-			Name: "fetchTarball", Global: true, Args: []string{"args"}, Fn: t.fetchTarball,
+			Name: "fetchTarball", Global: true, Args: []string{"args"}, Fn: fetchTarball,
 			Doc: "Downloads an archive, unpacks it and returns the store path. The argument is an address, or a " +
 				"set of `url`, `name` and `sha256`, the hash of the unpacked tree.",
 		},
 		{
-			Name: "fetchGit", Global: true, Args: []string{"args"}, Fn: t.fetchGit,
+			Name: "fetchGit", Global: true, Args: []string{"args"}, Fn: fetchGit,
 			Doc: "Fetches a revision of a git repository. The argument is an address or path, or a set of `url` " +
 				"and optionally `name`, `rev`, `ref`, `submodules`, `shallow`, `allRefs`. The result has " +
 				"`outPath`, `rev`, `shortRev`, `revCount`, `lastModified` and more.",
 		},
 		{
-			Name: "fetchMercurial", Global: true, Args: []string{"args"}, Fn: t.fetchMercurial,
+			Name: "fetchMercurial", Global: true, Args: []string{"args"}, Fn: fetchMercurial,
 			Doc: "Fetches a revision of a Mercurial repository.",
 		},
 		{
@@ -712,13 +719,13 @@ func (t *table) fetchTable() []eval.BuiltinDef {
 				"or `inputAddressed = true` takes it as it is, if a trusted key has signed it.",
 		},
 		{
-			Name: "fetchTree", Global: true, Args: []string{"input"}, Fn: t.fetchTree,
+			Name: "fetchTree", Global: true, Args: []string{"input"}, Fn: fetchTree,
 			Feature: "fetch-tree",
 			Doc: "Fetches a tree or file. The argument is a set whose `type` says how (`\"git\"`, `\"github\"`, " +
 				"`\"tarball\"`, `\"file\"`, `\"path\"` …), or a string as in flake references.",
 		},
 		{
-			Name: "getFlake", Args: []string{"args"}, Fn: t.getFlake,
+			Name: "getFlake", Args: []string{"args"}, Fn: getFlake,
 			Feature: "flakes", Shown: true,
 			Doc: "Fetches a flake by its reference, and returns its outputs with what is known of the tree. Inputs come from " +
 				"its lock file; what is not locked is taken as it is now. In pure mode the reference must be locked.",

@@ -399,7 +399,7 @@ func builtinValue(b *Builtin) Value {
 // Func makes a function of a builtin that is in no scope.
 func (m *Machine) Func(def BuiltinDef) Value {
 	v := new(Value)
-	*v = builtinValue(&Builtin{BuiltinDef: def, value: v})
+	*v = builtinValue(&Builtin{BuiltinDef: &def, value: v})
 	return v.Copy()
 }
 

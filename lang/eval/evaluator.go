@@ -52,6 +52,9 @@ type Evaluator struct {
 	values   []*Value // of globals, by Builtin.Index
 	builtins *Value   // the set of all builtins
 	internal map[string]*Value
+	// what builtins share, see Shared
+	sharedOnce sync.Once
+	shared     any
 
 	allocated atomic.Int64
 
@@ -91,6 +94,32 @@ type Names struct {
 	Overrides, Outputs, OutputName, Success, Right, Wrong, Prefix, Path, Builtins, Import ast.Symbol
 }
 
+// baseNames interns the names that an evaluator knows before it reads any.
+func baseNames(s *ast.Symbols) Names {
+	in := s.Intern
+	for name := range strings.FieldsSeq(symbolOrder) {
+		in(name)
+	}
+	return Names{
+		Functor: in("__functor"), ToString: in("__toString"), OutPath: in("outPath"),
+		DrvPath: in("drvPath"), Type: in("type"), Name: in("name"), Value: in("value"),
+		File: in("file"), Line: in("line"), Column: in("column"), Overrides: in("__overrides"),
+		Outputs: in("outputs"), OutputName: in("outputName"), Success: in("success"),
+		Right: in("right"), Wrong: in("wrong"), Prefix: in("prefix"), Path: in("path"),
+		Builtins: in("builtins"), Import: in("import"),
+	}
+}
+
+// base is a table of these names, of which most evaluators begin with a copy.
+var base = sync.OnceValue(func() (b struct {
+	symbols *ast.Symbols
+	names   Names
+}) {
+	b.symbols = new(ast.Symbols)
+	b.names = baseNames(b.symbols)
+	return b
+})
+
 // New makes an evaluator.
 func New(opts Options) (*Evaluator, error) {
 	if opts.Symbols == nil {
@@ -116,8 +145,8 @@ func New(opts Options) (*Evaluator, error) {
 	}
 	e := &Evaluator{
 		Symbols: opts.Symbols, Sources: opts.Sources, Contexts: newContexts(), opts: opts,
-		globals: map[ast.Symbol]*ast.Builtin{}, internal: map[string]*Value{},
-		waiting: map[uint32]*Value{}, live: map[*Machine]struct{}{},
+		internal: map[string]*Value{},
+		waiting:  map[uint32]*Value{}, live: map[*Machine]struct{}{},
 		searched: map[string]string{}, copied: map[string]storepath.Path{},
 		allowed: slices.Clone(opts.AllowedPaths), alone: alone,
 	}
@@ -126,17 +155,11 @@ func New(opts Options) (*Evaluator, error) {
 	}
 	e.waitCond = sync.NewCond(&e.waitMu)
 	e.files.init()
-	in := e.Symbols.Intern
-	for _, name := range strings.Fields(symbolOrder) {
-		in(name)
-	}
-	e.Sym = Names{
-		Functor: in("__functor"), ToString: in("__toString"), OutPath: in("outPath"),
-		DrvPath: in("drvPath"), Type: in("type"), Name: in("name"), Value: in("value"),
-		File: in("file"), Line: in("line"), Column: in("column"), Overrides: in("__overrides"),
-		Outputs: in("outputs"), OutputName: in("outputName"), Success: in("success"),
-		Right: in("right"), Wrong: in("wrong"), Prefix: in("prefix"), Path: in("path"),
-		Builtins: in("builtins"), Import: in("import"),
+	if b := base(); e.Symbols.Len() == 0 {
+		e.Symbols.Copy(b.symbols)
+		e.Sym = b.names
+	} else {
+		e.Sym = baseNames(e.Symbols)
 	}
 	m := e.Machine(context.Background())
 	defer m.Close()
@@ -155,61 +178,82 @@ func (e *Evaluator) Files() Files { return accessFiles{e} }
 
 // addBuiltins fills the base scope.
 func (e *Evaluator) addBuiltins(m *Machine) {
-	e.builtins = new(Value)
-	set := m.NewAttrs(len(e.opts.Builtins) + 1)
+	defs := e.opts.Builtins
+	e.globals = make(map[ast.Symbol]*ast.Builtin, len(defs)+1)
+	e.values = make([]*Value, 0, len(defs)+1)
+	values := make([]Value, len(defs)+1)
+	e.builtins = &values[len(defs)]
+	set := m.NewAttrs(len(defs) + 1)
 	e.addGlobal("builtins", e.builtins)
 	set.Put(e.Sym.Builtins, e.builtins, ast.NoPos)
-	for i := range e.opts.Builtins {
-		d := e.opts.Builtins[i]
-		if d.Impure && e.opts.Pure {
+	var buf [64]byte
+	for i := range defs {
+		d, v := &defs[i], &values[i]
+		if d.Impure && e.opts.Pure || !e.addBuiltin(m, d, v) {
 			continue
 		}
-		if d.Feature != "" && !e.opts.ExperimentalFeatures[d.Feature] {
-			if !d.Shown {
-				continue
-			}
-			d.Fn = func(m *Machine, pos ast.Pos, _ []*Value) Value {
-				m.Fail(diag.Eval, pos, "experimental Nix feature '%s' is disabled; add '--extra-experimental-features %s' to enable it", d.Feature, d.Feature)
-				return Null()
-			}
-		}
-		v := new(Value)
-		if d.Fn == nil {
-			f := d.Value
-			if d.Eager {
-				*v = f(m)
-			} else {
-				*v = *m.LazyGo(func(m *Machine) Value { return f(m) })
-				switch d.Name {
-				case "true", "false", "null", "nixVersion", "langVersion", "storeDir", "currentSystem":
-					m.Force(v, ast.NoPos) // so that code can take them for constants
-				}
-			}
-		} else {
-			if e.opts.Profile != nil {
-				d = profiled(d)
-			}
-			b := &Builtin{BuiltinDef: d, index: i, value: v}
-			*v = builtinValue(b)
-		}
-		if d.Internal {
+		switch {
+		case d.Internal:
 			e.internal[d.Name] = v
 			continue
-		}
-		if d.Global {
+		case d.Global:
 			e.addGlobal(d.Name, v)
-		} else {
-			e.addGlobal("__"+d.Name, v)
+		default:
+			e.addGlobal(string(append(append(buf[:0], "__"...), d.Name...)), v)
 		}
 		set.Put(e.Symbols.Intern(d.Name), v, ast.NoPos)
 	}
 	*e.builtins = AttrsValue(set.Build())
 }
 
+// addBuiltin makes the value of a builtin, unless it is behind a feature that is off.
+func (e *Evaluator) addBuiltin(m *Machine, d *BuiltinDef, v *Value) bool {
+	if d.Feature != "" && !e.opts.ExperimentalFeatures[d.Feature] {
+		if !d.Shown {
+			return false
+		}
+		d = d.disabled()
+	}
+	if d.Fn != nil {
+		if e.opts.Profile != nil {
+			d = profiled(d)
+		}
+		*v = builtinValue(&Builtin{BuiltinDef: d, value: v})
+		return true
+	}
+	if d.Eager {
+		*v = d.Value(m)
+		return true
+	}
+	*v = *m.LazyGo(d.Value)
+	switch d.Name {
+	case "true", "false", "null", "nixVersion", "langVersion", "storeDir", "currentSystem":
+		m.Force(v, ast.NoPos) // so that code can take them for constants
+	}
+	return true
+}
+
+// disabled is a builtin that fails for the feature that it needs.
+func (d *BuiltinDef) disabled() *BuiltinDef {
+	off := *d
+	off.Fn = func(m *Machine, pos ast.Pos, _ []*Value) Value {
+		m.Fail(diag.Eval, pos, "experimental Nix feature '%s' is disabled; add '--extra-experimental-features %s' to enable it", d.Feature, d.Feature)
+		return Null()
+	}
+	return &off
+}
+
 func (e *Evaluator) addGlobal(name string, v *Value) {
 	sym := e.Symbols.Intern(name)
 	e.globals[sym] = &ast.Builtin{Name: sym, Index: len(e.values)}
 	e.values = append(e.values, v)
+}
+
+// Shared is something that builtins share with those of the same evaluator:
+// what make makes when it is first asked for.
+func (e *Evaluator) Shared(make func() any) any {
+	e.sharedOnce.Do(func() { e.shared = make() })
+	return e.shared
 }
 
 // Global is a name of the base scope, such as "builtins" or "__add".

@@ -18,7 +18,7 @@ type Options struct {
 	// Symbols and Sources are shared with whoever prints errors; nil makes new ones.
 	Symbols *ast.Symbols
 	Sources *ast.Sources
-	// Builtins are the functions and constants of the base scope.
+	// Builtins are the functions and constants of the base scope; they are not changed.
 	Builtins []BuiltinDef
 	// Parser configures parsing.
 	Parser parser.Options

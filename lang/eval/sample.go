@@ -94,9 +94,10 @@ func (m *Machine) sample() {
 
 // profiled is a builtin that looks whether a sample is due before and after: what
 // takes long within it is put down to it, and what took long before is not.
-func profiled(d BuiltinDef) BuiltinDef {
+func profiled(d *BuiltinDef) *BuiltinDef {
 	fn := d.Fn
-	d.Fn = func(m *Machine, pos ast.Pos, args []*Value) Value {
+	p := *d
+	p.Fn = func(m *Machine, pos ast.Pos, args []*Value) Value {
 		if d.NoTrace {
 			m.sample()
 		} else {
@@ -108,7 +109,7 @@ func profiled(d BuiltinDef) BuiltinDef {
 		m.sample()
 		return x
 	}
-	return d
+	return &p
 }
 
 // Counts are what an evaluation did, for statistics; see [Options.Counts].

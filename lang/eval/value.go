@@ -303,8 +303,7 @@ type partial struct {
 
 // Builtin is a function written in Go, as values refer to it.
 type Builtin struct {
-	BuiltinDef
-	index int
+	*BuiltinDef
 	value *Value
 }
 
