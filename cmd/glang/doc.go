@@ -8,7 +8,6 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/builtins"
 	"github.com/seed192a40f6/glang/lang/diag"
-	"github.com/seed192a40f6/glang/lang/eval"
 )
 
 func (a *app) docCommand() *cobra.Command {
@@ -16,9 +15,9 @@ func (a *app) docCommand() *cobra.Command {
 		`Shows what builtins do, with an example of each. Without a NAME it lists them
 all, with a line each.`, func(f *flagSet) func() error {
 			return func() error {
-				docs := map[string]*eval.BuiltinDef{}
+				docs := map[string]*builtins.Entry{}
 				var names []string
-				for _, b := range builtins.All() {
+				for _, b := range builtins.Manual() {
 					if !b.Internal {
 						docs[b.Name] = &b
 						names = append(names, b.Name)
@@ -67,12 +66,12 @@ all, with a line each.`, func(f *flagSet) func() error {
 }
 
 // builtinHead is a builtin with its arguments.
-func builtinHead(b *eval.BuiltinDef) string {
+func builtinHead(b *builtins.Entry) string {
 	return strings.Join(append([]string{b.Name}, b.Args...), " ")
 }
 
 // builtinText is what there is to say about a builtin, as Markdown.
-func builtinText(b *eval.BuiltinDef) string {
+func builtinText(b *builtins.Entry) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "**builtins.%s**\n\n", builtinHead(b))
 	if b.Global {

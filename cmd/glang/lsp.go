@@ -42,7 +42,7 @@ editor starts it; nothing is evaluated.`,
 // builtinDocs is what the server tells about builtins, from their table.
 func builtinDocs() []lsp.Builtin {
 	docs := []lsp.Builtin{{Name: "builtins", Global: true, Doc: "The set of all builtins."}}
-	for _, b := range builtins.All() {
+	for _, b := range builtins.Manual() {
 		if b.Internal {
 			continue
 		}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/builtins"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/eval"
 	"github.com/seed192a40f6/glang/lang/parser"
@@ -67,6 +69,15 @@ func (r *repl) selectedAttr(sel *ast.Select) (name ast.Symbol, pos ast.Pos, err 
 	return name, pos, err
 }
 
+// manualEntry is what the manual says about a builtin, be it in there or not.
+func manualEntry(b *eval.BuiltinDef) builtins.Entry {
+	entries := builtins.Manual()
+	if i := slices.IndexFunc(entries, func(e builtins.Entry) bool { return e.Name == b.Name }); i >= 0 {
+		return entries[i]
+	}
+	return builtins.Entry{BuiltinDef: *b}
+}
+
 // docOf describes a function; within Do.
 func (r *repl) docOf(v *eval.Value) (text string, found bool) {
 	switch {
@@ -79,14 +90,15 @@ func (r *repl) docOf(v *eval.Value) (text string, found bool) {
 			text = "**Synopsis:** `builtins." + b.Name + "` *" + strings.Join(b.Args, "* *") + "*\n\n"
 		}
 		text += stripIndentation(b.Doc)
-		if b.Errors != "" && !r.a.asNix {
-			text += "\n*Fails on* " + b.Errors + ", as `" + b.Fails + "` does.\n"
+		e := manualEntry(b.BuiltinDef)
+		if e.Errors != "" && !r.a.asNix {
+			text += "\n*Fails on* " + e.Errors + ", as `" + e.Fails + "` does.\n"
 		}
-		if b.Cost != "" && !r.a.asNix {
-			text += "\n*Cost*: " + b.Cost + ".\n"
+		if e.Cost != "" && !r.a.asNix {
+			text += "\n*Cost*: " + e.Cost + ".\n"
 		}
-		if b.Example != "" {
-			text += "\nFor example:\n\n```nix\n" + b.Example + "\n```\n"
+		if e.Example != "" {
+			text += "\nFor example:\n\n```nix\n" + e.Example + "\n```\n"
 		}
 		return text, true
 	case v.Kind() == eval.KindLambda:

@@ -8,14 +8,13 @@ import (
 	"github.com/seed192a40f6/glang/internal/golden"
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/builtins"
-	"github.com/seed192a40f6/glang/lang/eval"
 )
 
 // TestDocs keeps docs/builtins.md, which is made of the table, up to date:
 // go test ./lang/builtins -run Docs -update
 func TestDocs(t *testing.T) {
-	defs := slices.Clone(builtins.All())
-	slices.SortFunc(defs, func(a, b eval.BuiltinDef) int {
+	entries := builtins.Manual()
+	slices.SortFunc(entries, func(a, b builtins.Entry) int {
 		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
 	})
 	var b strings.Builder
@@ -23,7 +22,7 @@ func TestDocs(t *testing.T) {
 		"All are attributes of the set `builtins`. Those marked *global* can be written without `builtins.` as well.\n" +
 		"This page is made of the table in `lang/builtins/table.go` by a test.\n")
 	seen := map[string]bool{}
-	for _, d := range defs {
+	for _, d := range entries {
 		if d.Doc == "" || seen[d.Name] {
 			t.Errorf("%s has no description, or comes twice", d.Name)
 		}
@@ -47,11 +46,11 @@ func TestDocs(t *testing.T) {
 // the failing expressions of the manual; TestOneLiners holds what they print
 // against a file, TestAgreement against the reference.
 func TestFailures(t *testing.T) {
-	defs := slices.Clone(builtins.All())
-	slices.SortFunc(defs, func(a, b eval.BuiltinDef) int { return strings.Compare(a.Name, b.Name) })
+	entries := builtins.Manual()
+	slices.SortFunc(entries, func(a, b builtins.Entry) int { return strings.Compare(a.Name, b.Name) })
 	var b strings.Builder
 	b.WriteString("# A failure of each builtin; made of lang/builtins/manual.go by a test.\n")
-	for _, d := range defs {
+	for _, d := range entries {
 		if d.Fails == "" {
 			continue
 		}
@@ -64,7 +63,7 @@ func TestFailures(t *testing.T) {
 	golden.Check(t, agreementDir+"failures.txt", []byte(b.String()))
 }
 
-func writeDoc(b *strings.Builder, d eval.BuiltinDef) {
+func writeDoc(b *strings.Builder, d builtins.Entry) {
 	b.WriteString("\n## `" + strings.Join(append([]string{d.Name}, d.Args...), " ") + "`\n\n")
 	var notes []string
 	if d.Global {

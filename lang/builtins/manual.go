@@ -2,6 +2,29 @@ package builtins
 
 import "github.com/seed192a40f6/glang/lang/eval"
 
+// Entry is a builtin as the manual has it.
+type Entry struct {
+	eval.BuiltinDef
+	// Errors says when it fails, Fails is an expression that does, Cost what it takes.
+	Errors, Fails, Cost string
+}
+
+// Manual is the table with what the manual says besides the descriptions. It
+// is apart from [All] because every start of an evaluator would pay for it.
+func Manual() []Entry {
+	pages := manual()
+	defs := All()
+	entries := make([]Entry, len(defs))
+	for i, d := range defs {
+		p := pages[d.Name]
+		if d.Example == "" {
+			d.Example = p.example
+		}
+		entries[i] = Entry{d, p.errors, p.fails, p.cost}
+	}
+	return entries
+}
+
 // page is what the manual says about a builtin besides the table's description.
 type page struct {
 	errors string // when it fails
@@ -9,19 +32,6 @@ type page struct {
 	cost   string
 	// example is one for those that have none in the table.
 	example string
-}
-
-// document completes the table by the manual's pages.
-func document(defs []eval.BuiltinDef) []eval.BuiltinDef {
-	pages := manual()
-	for i := range defs {
-		p, d := pages[defs[i].Name], &defs[i]
-		d.Errors, d.Fails, d.Cost = p.errors, p.fails, p.cost
-		if d.Example == "" {
-			d.Example = p.example
-		}
-	}
-	return defs
 }
 
 // manual has a page for each builtin, in four parts.

@@ -100,18 +100,15 @@ func tableOf(m *machine) *table { return m.E.Shared(newTable).(*table) }
 
 func newTable() any { return new(table) }
 
-// All are the builtins. The slice is made once, for all Evaluators: it must not be changed.
+// All are the builtins; [Manual] tells more about them. The slice is made once,
+// for all Evaluators: it must not be changed.
 func All() []eval.BuiltinDef { return all() }
 
 var all = sync.OnceValue(func() []eval.BuiltinDef {
-	var all []eval.BuiltinDef
-	for _, family := range [][]eval.BuiltinDef{
+	return slices.Concat(
 		constants(), typeTable(), numberTable(), listTable(), attrsTable(), stringTable(),
 		contextTable(), controlTable(), derivationTable(), fileTable(), encodingTable(), fetchTable(),
-	} {
-		all = append(all, family...)
-	}
-	return slices.Clip(document(all))
+	)
 })
 
 // constant makes a builtin that is a value known from the beginning.

@@ -222,12 +222,8 @@ type BuiltinDef struct {
 	Args   []string // names of the arguments; none for a constant
 	Doc    string
 	// Example is an expression and, after " # => ", what it evaluates to, where
-	// that is the same everywhere. Errors says when it fails, Fails is an
-	// expression that does, Cost what it takes.
+	// that is the same everywhere.
 	Example string
-	Errors  string
-	Fails   string
-	Cost    string
 	Feature string // the experimental feature that it needs, or ""
 	// Shown: it is there without the feature too, and fails when it is called.
 	Shown  bool
