@@ -5,7 +5,6 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 
@@ -55,7 +54,7 @@ func (g *roomGuard) room(bytes int64) error {
 		} else {
 			runtime.GC()
 		}
-		if usable = g.usable(bytes); usable < bytes+heapAlive()/16 {
+		if usable = g.usable(bytes); usable < bytes+heapSize()/16 {
 			g.credit.Store(0)
 			return fmt.Errorf("%s more are needed, %s are left", store.RenderSize(bytes), store.RenderSize(max(usable, 0)))
 		}
@@ -71,20 +70,19 @@ func (g *roomGuard) usable(bytes int64) int64 {
 	pages, addresses := left.pages, left.addresses
 	// The heap's own free pages lie here and there: a large piece finds no place among them.
 	if bytes < arena {
-		sample := []metrics.Sample{{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-		metrics.Read(sample)
-		free, released := int64(sample[0].Value.Uint64()), int64(sample[1].Value.Uint64())
-		pages = add(pages, free)
-		addresses = add(addresses, free+released)
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		pages = add(pages, int64(m.HeapIdle-m.HeapReleased))
+		addresses = add(addresses, int64(m.HeapIdle))
 	}
 	return min(pages-pagesSpare, addresses-addressSpare)
 }
 
-// heapAlive is how much the last collection found alive.
-func heapAlive() int64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(sample)
-	return int64(sample[0].Value.Uint64())
+// heapSize is how much the heap holds: after a collection, what is alive.
+func heapSize() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // add adds what is not negative; MaxInt64 stands for no bound.

@@ -17,17 +17,14 @@ const (
 	heapStep     = 4 << 20 // by which the Go heap grows
 	prefaultStep = 256 << 10
 	prefaultMin  = 500 * time.Microsecond
-	// A command that ends before needs none of it.
-	prefaultDelay = 4 * time.Millisecond
-	prefaultMax   = 16 * time.Millisecond
-	prefaultIdle  = 2 * time.Second
+	prefaultMax  = 16 * time.Millisecond
+	prefaultIdle = 2 * time.Second
 )
 
 // prefault fills in fresh pages of the heap ahead of their use, until the heap
 // has not grown for a while.
 func prefault() {
 	next := (uintptr(unsafe.Pointer(new([64]byte))) + heapStep) &^ (heapStep - 1)
-	time.Sleep(prefaultDelay)
 	wait, idle := prefaultMin, time.Duration(0)
 	for idle < prefaultIdle {
 		// Nothing is read or changed there, and as long as next is not part of
