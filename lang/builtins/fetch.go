@@ -458,12 +458,22 @@ func treeValue(m *machine, p storepath.Path, locked map[string]any, git bool) va
 	return eval.AttrsValue(b.Build())
 }
 
+// requireFlakes fails if an input is of a kind that needs the experimental
+// feature flakes, and that is not turned on.
+func requireFlakes(m *machine, input flakeref.Attrs) {
+	switch input["type"] {
+	case "path", "indirect", "github", "gitlab", "sourcehut":
+		requireFeature(m, "flakes", "")
+	}
+}
+
 func parseFlakeRef(m *machine, pos ast.Pos, args []*value) value {
 	s := m.ForceStringNoCtx(args[0], pos, "while evaluating the argument passed to builtins.parseFlakeRef")
 	ref, fragment, err := flakeref.Parse(s, true)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}
+	requireFlakes(m, ref.Input)
 	if fragment != "" {
 		m.Fail(diag.Eval, ast.NoPos, "unexpected fragment '%s' in flake reference '%s'", fragment, s)
 	}
@@ -502,6 +512,7 @@ func flakeRefToString(m *machine, pos ast.Pos, args []*value) value {
 			m.Fail(diag.Eval, ast.NoPos, "flake reference attribute sets may only contain integers, Booleans, and strings, but attribute '%s' is %s", eval.QuoteName(name), m.ShowType(a.Value))
 		}
 	}
+	requireFlakes(m, attrs)
 	ref, err := flakeref.FromAttrs(attrs)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)

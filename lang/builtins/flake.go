@@ -26,9 +26,11 @@ func getFlake(m *machine, pos ast.Pos, args []*value) value {
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}
+	requireFlakes(m, ref.Input)
 	if fragment != "" {
 		m.Fail(diag.Eval, ast.NoPos, "unexpected fragment '%s' in flake reference '%s'", fragment, s)
 	}
+	requireFeature(m, "flakes", "")
 	if m.E.Options().Pure && !ref.Input.IsLocked() {
 		m.Fail(diag.Eval, ast.NoPos, "cannot call 'getFlake' on unlocked flake reference '%s', at %s (use --impure to override)", s, m.E.PosText(pos))
 	}

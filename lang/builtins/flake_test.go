@@ -153,3 +153,38 @@ func TestGetFlake(t *testing.T) {
 		m.Close()
 	}
 }
+
+// Without the experimental feature flakes, references of the kinds that came
+// with flakes are refused where their kind is known, and not before.
+func TestReferencesWithoutFlakes(t *testing.T) {
+	const disabled = "experimental Nix feature 'flakes' is disabled"
+	e, err := eval.New(eval.Options{Builtins: builtins.All(), ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := e.Machine(context.Background())
+	defer m.Close()
+	for _, c := range [][2]string{
+		{`builtins.parseFlakeRef "git+https://x/y"`, ""},
+		{`builtins.parseFlakeRef "path:/x#y"`, disabled},
+		{`builtins.parseFlakeRef "nonesuch:x"`, "input 'nonesuch:x' is unsupported"},
+		{`builtins.parseFlakeRef 1`, "expected a string"},
+		{`builtins.flakeRefToString { type = "git"; url = "https://x/y"; }`, ""},
+		{`builtins.flakeRefToString { type = "github"; }`, disabled},
+		{`builtins.flakeRefToString { }`, "'type' attribute to specify input scheme is required"},
+		{`builtins.getFlake "git+file:///x"`, disabled},
+	} {
+		text := []byte(c[0])
+		src := &ast.Source{Origin: ast.FromString, Size: len(text), Text: func() ([]byte, error) { return text, nil }}
+		err := m.Do(func() {
+			node, err := m.Parse(src, text, "/")
+			if err != nil {
+				m.FailErr(ast.NoPos, err)
+			}
+			m.Eval(node)
+		})
+		if c[1] == "" && err != nil || c[1] != "" && (err == nil || !strings.Contains(err.Error(), c[1])) {
+			t.Errorf("%s: got %v, want %q", c[0], err, c[1])
+		}
+	}
+}

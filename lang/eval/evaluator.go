@@ -208,11 +208,8 @@ func (e *Evaluator) addBuiltins(m *Machine) {
 
 // addBuiltin makes the value of a builtin, unless it is behind a feature that is off.
 func (e *Evaluator) addBuiltin(m *Machine, d *BuiltinDef, v *Value) bool {
-	if d.Feature != "" && !e.opts.ExperimentalFeatures[d.Feature] {
-		if !d.Shown {
-			return false
-		}
-		d = d.disabled()
+	if d.Feature != "" && !d.Shown && !e.opts.ExperimentalFeatures[d.Feature] {
+		return false
 	}
 	if d.Fn != nil {
 		if e.opts.Profile != nil {
@@ -231,16 +228,6 @@ func (e *Evaluator) addBuiltin(m *Machine, d *BuiltinDef, v *Value) bool {
 		m.Force(v, ast.NoPos) // so that code can take them for constants
 	}
 	return true
-}
-
-// disabled is a builtin that fails for the feature that it needs.
-func (d *BuiltinDef) disabled() *BuiltinDef {
-	off := *d
-	off.Fn = func(m *Machine, pos ast.Pos, _ []*Value) Value {
-		m.Fail(diag.Eval, pos, "experimental Nix feature '%s' is disabled; add '--extra-experimental-features %s' to enable it", d.Feature, d.Feature)
-		return Null()
-	}
-	return &off
 }
 
 func (e *Evaluator) addGlobal(name string, v *Value) {

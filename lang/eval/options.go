@@ -225,7 +225,7 @@ type BuiltinDef struct {
 	// that is the same everywhere.
 	Example string
 	Feature string // the experimental feature that it needs, or ""
-	// Shown: it is there without the feature too, and fails when it is called.
+	// Shown: it is there without the feature too, and itself fails for want of it.
 	Shown  bool
 	Impure bool // missing in pure mode
 	// Internal builtins are not in any scope; code written in the language
