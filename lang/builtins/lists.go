@@ -142,11 +142,7 @@ func foldl(m *machine, pos ast.Pos, args []*value) value {
 		m.Force(args[1], pos)
 		return args[1].Copy()
 	}
-	f, acc := args[0], args[1]
-	for _, e := range list[:len(list)-1] {
-		acc = m.NewValue(m.Call(f, pos, acc, e))
-	}
-	return m.Call(f, pos, acc, list[len(list)-1])
+	return m.Fold(args[0], args[1], list, pos)
 }
 
 func anyOf(m *machine, pos ast.Pos, args []*value) value {

@@ -37,6 +37,7 @@ type formal struct {
 
 func (l *lambda) eval(m *Machine, f *frame) Value {
 	m.captures++
+	m.handed++
 	return lambdaValue(l.index, f)
 }
 

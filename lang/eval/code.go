@@ -188,6 +188,7 @@ func (c *localCode) eval(m *Machine, f *frame) Value {
 
 func (c *localCode) delay(m *Machine, f *frame) *Value {
 	if v := f.ancestor(c.level).get(c.index); v != nil {
+		m.handed++
 		return v
 	}
 	return c.late.thunk(m, c, f)
@@ -205,6 +206,7 @@ func (c *local0) eval(m *Machine, f *frame) Value {
 
 func (c *local0) delay(m *Machine, f *frame) *Value {
 	if v := f.get(c.index); v != nil {
+		m.handed++
 		return v
 	}
 	return c.late.thunk(m, c, f)
@@ -222,6 +224,7 @@ func (c *local1) eval(m *Machine, f *frame) Value {
 
 func (c *local1) delay(m *Machine, f *frame) *Value {
 	if v := f.up.get(c.index); v != nil {
+		m.handed++
 		return v
 	}
 	return c.late.thunk(m, c, f)

@@ -62,7 +62,7 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 				if pos == ownPos {
 					pos = m.determinePos(fn, ast.NoPos)
 				}
-				m.publish(v, m.Call(fn, pos, m.NewValue(Int(int64(v.aux)))))
+				m.publish(v, m.callNth(fn, int64(v.aux), pos))
 				return
 			}
 		case kindLazy:
@@ -230,6 +230,7 @@ func (e *Evaluator) wake() {
 // newThunk puts off the evaluation of code in an environment.
 func (m *Machine) newThunk(code uint32, env *frame) *Value {
 	m.captures++
+	m.handed++
 	v := m.newValue()
 	v.kind = kindThunk
 	v.aux = code

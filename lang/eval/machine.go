@@ -35,6 +35,10 @@ type Machine struct {
 	// refer to its frame: thunks and functions. Each function and each thunk
 	// being evaluated has a count of its own.
 	captures int
+	// handed counts these, and variables whose value was handed on as it is; see
+	// reuse.go. It is never set back.
+	handed int
+	index  *Value // an argument to be used again
 
 	hole  uint32 // kind word of a value that this machine is evaluating
 	id    uint32
