@@ -101,11 +101,15 @@ func (m *Machine) releaseFrame(f *frame, n int) {
 
 // NewList makes a list of n elements for the caller to fill in.
 func (m *Machine) NewList(n int) []*Value {
+	m.countList(n)
+	return m.newSlots(n)
+}
+
+func (m *Machine) countList(n int) {
 	if c := m.E.opts.Counts; c != nil {
 		c.Lists++
 		c.ListElements += int64(n)
 	}
-	return m.newSlots(n)
 }
 
 // newSlots makes memory for n references to values.

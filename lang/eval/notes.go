@@ -131,8 +131,12 @@ func (e *Evaluator) origin(v *Value) ast.Pos {
 		if v.p != nil {
 			return (*number)(v.p).pos
 		}
-	case KindNull, KindBool, KindPath, KindList:
+	case KindNull, KindBool, KindPath:
 		return ast.Pos(v.aux)
+	case KindList:
+		if v.aux&listRoom == 0 {
+			return ast.Pos(v.aux)
+		}
 	case KindString:
 		if v.Str() != "" {
 			return e.literal(v)

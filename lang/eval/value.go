@@ -21,7 +21,7 @@ import (
 //	Bool              size: the truth value
 //	String            p, size: bytes and length; aux: the Context
 //	Path              p, size: absolute canonical path
-//	List              p, size: first element pointer and length
+//	List              p, size: first element pointer and length; aux: see listRoom
 //	Attrs             p: *Attrs
 //	Lambda            p: frame; aux: index of the code
 //	Builtin, Partial  p: *Builtin, *partial
