@@ -12,11 +12,10 @@ import (
 )
 
 // Attrs is an immutable attribute set: a shape (names and positions, shared
-// by all sets made at one place) and a bare array of values; or, after //, a
-// small set laid over another, see update.go.
+// by all sets made at one place), which pointers to values follow in memory;
+// or, after //, a small set laid over another, see update.go.
 type Attrs struct {
-	shape *shape         // nil: vals is a *layers
-	vals  unsafe.Pointer // the first of len(shape.names) *Value
+	shape *shape // nil: it is a layers
 }
 
 // shape is what sets of one origin have in common. It is immutable save for
@@ -25,6 +24,9 @@ type shape struct {
 	names []ast.Symbol // ascending
 	pos   []ast.Pos    // of each attribute; nil: none
 	at    ast.Pos      // of the set itself
+	// inFrame: it is that of a recursive set, whose values are the slots of a
+	// frame: the frame begins where the values would.
+	inFrame bool
 	// shared: many sets have this shape, so that it is worth remembering what
 	// // made of it.
 	shared atomic.Bool
@@ -68,23 +70,37 @@ func (s *shape) posAt(i int) ast.Pos {
 
 var emptyShape = &shape{}
 
-// emptiedShape is that of what a filter left nothing of; see Attrs.alike.
-var emptiedShape = &shape{}
-
 var emptyAttrs = &Attrs{shape: emptyShape}
 
+// emptiedAttrs is what a filter left nothing of; see Attrs.alike.
+var emptiedAttrs = &Attrs{shape: &shape{}}
+
+// valuesAt is how far behind the header a set's values are.
+func (s *shape) valuesAt() uintptr {
+	if s.inFrame {
+		return 2 * wordSize
+	}
+	return wordSize
+}
+
 func (a *Attrs) val(i int) *Value {
-	return *(**Value)(unsafe.Add(a.vals, uintptr(i)*wordSize))
+	return *(**Value)(unsafe.Add(unsafe.Pointer(a), a.shape.valuesAt()+uintptr(i)*wordSize))
 }
 
 func (a *Attrs) values() []*Value {
-	return unsafe.Slice((**Value)(a.vals), len(a.shape.names))
+	n := len(a.shape.names)
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((**Value)(unsafe.Add(unsafe.Pointer(a), a.shape.valuesAt())), n)
 }
+
+func (a *Attrs) layers() *layers { return (*layers)(unsafe.Pointer(a)) }
 
 // Get looks an attribute up.
 func (a *Attrs) Get(sym ast.Symbol) (*Value, bool) {
 	for a.shape == nil {
-		l := (*layers)(a.vals)
+		l := a.layers()
 		if f := l.flat.Load(); f != nil {
 			a = f
 			break
@@ -103,7 +119,7 @@ func (a *Attrs) Get(sym ast.Symbol) (*Value, bool) {
 // Find is Get with the position where the attribute was defined.
 func (a *Attrs) Find(sym ast.Symbol) (*Value, ast.Pos, bool) {
 	for a.shape == nil {
-		l := (*layers)(a.vals)
+		l := a.layers()
 		if f := l.flat.Load(); f != nil {
 			a = f
 			break
@@ -136,7 +152,7 @@ func (a *Attrs) At() ast.Pos {
 // Len is the number of attributes.
 func (a *Attrs) Len() int {
 	if a.shape == nil {
-		return (*layers)(a.vals).size
+		return a.layers().size
 	}
 	return len(a.shape.names)
 }
@@ -156,7 +172,7 @@ func (a *Attrs) All() iter.Seq2[ast.Symbol, *Value] {
 // alike tells whether a set is one of those empty ones that are all the same to
 // the reference: which were empty from the start, not what a filter left.
 func (a *Attrs) alike() bool {
-	return a.shape != nil && len(a.shape.names) == 0 && a.shape != emptiedShape
+	return a.shape != nil && len(a.shape.names) == 0 && a.shape != emptiedAttrs.shape
 }
 
 // Attr is an attribute as [Attrs.Sorted] and [Attrs.Index] give it.
@@ -277,21 +293,34 @@ func (s *shape) byName(m *Machine) []uint32 {
 
 // newAttrs makes a flat set of a shape; the caller fills the values in.
 func (m *Machine) newAttrs(s *shape) *Attrs {
-	if len(s.names) == 0 {
-		if s.at == ast.NoPos {
-			return emptyAttrs
-		}
-		return m.attrsOver(s, nil)
+	if len(s.names) == 0 && s.at == ast.NoPos {
+		return emptyAttrs
 	}
-	return m.attrsOver(s, m.words(len(s.names)))
+	a := (*Attrs)(m.words(len(s.names) + 1))
+	a.shape = s
+	return a
 }
 
-// attrsOver makes a set over values that lie elsewhere, such as a frame's slots.
-func (m *Machine) attrsOver(s *shape, vals unsafe.Pointer) *Attrs {
-	a := (*Attrs)(m.words(2))
+// newFlat makes a set of n attributes whose values and shape the caller fills
+// in. m is nil where no machine is at hand.
+func (m *Machine) newFlat(n int) (*Attrs, []*Value) {
+	var vals []*Value
+	if m != nil {
+		vals = m.newSlots(n + 1)
+	} else {
+		vals = make([]*Value, n+1)
+	}
+	return (*Attrs)(unsafe.Pointer(unsafe.SliceData(vals))), vals[1:]
+}
+
+// newFrameSet makes a frame of n slots under up and a set whose values the first
+// slots are.
+func (m *Machine) newFrameSet(s *shape, up *frame, n int) (*Attrs, *frame) {
+	a := (*Attrs)(m.words(n + 2))
 	a.shape = s
-	a.vals = vals
-	return a
+	f := (*frame)(unsafe.Add(unsafe.Pointer(a), wordSize))
+	f.up = up
+	return a, f
 }
 
 // AttrsBuilder collects attributes for a set.
@@ -378,7 +407,7 @@ func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
 		}
 	}
 	p := m.plan(n, hasPos)
-	vals := m.newSlots(n)
+	a, vals := m.newFlat(n)
 	for i := range attrs {
 		p.names[i] = attrs[i].Name
 		vals[i] = attrs[i].Value
@@ -386,12 +415,13 @@ func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
 	for i := range p.pos {
 		p.pos[i] = attrs[i].Pos
 	}
-	return m.attrsWith(m.shapeOf(p, at), vals)
+	a.shape = m.shapeOf(p, at)
+	return a
 }
 
 // bare is the shape of sets with the same names and no positions, made once.
 func (s *shape) bare() *shape {
-	if s.pos == nil && s.at == ast.NoPos {
+	if s.pos == nil && s.at == ast.NoPos && !s.inFrame {
 		return s
 	}
 	b := s.noPos.Load()
@@ -424,7 +454,7 @@ func (m *Machine) FilterAttrs(a *Attrs, keep func(name ast.Symbol, v *Value) boo
 	}
 	switch n := len(out); {
 	case n == 0 && n < len(a.shape.names):
-		a = m.attrsOver(emptiedShape, nil)
+		a = emptiedAttrs
 	case n < len(a.shape.names):
 		a = m.buildAttrs(out, true, ast.NoPos)
 	}

@@ -214,7 +214,7 @@ func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos, lazy func(ast.
 	if rec {
 		c.overrides = s.Overrides
 	}
-	c.shape = &shape{names: make([]ast.Symbol, len(s.Attrs)), pos: make([]ast.Pos, len(s.Attrs)), at: pos}
+	c.shape = &shape{names: make([]ast.Symbol, len(s.Attrs)), pos: make([]ast.Pos, len(s.Attrs)), at: pos, inFrame: rec && s.Frame > 0}
 	c.shape.shared.Store(true)
 	c.attrs = make([]code, len(s.Attrs))
 	c.outer = make([]bool, len(s.Attrs))

@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"unsafe"
-
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 )
@@ -33,6 +31,12 @@ func (c *setCode) frame(m *Machine, up *frame) *frame {
 		return up
 	}
 	f := m.newFrame(up, c.slots)
+	c.fill(m, up, f)
+	return f
+}
+
+// fill fills a frame under up.
+func (c *setCode) fill(m *Machine, up, f *frame) {
 	for i, x := range c.froms {
 		*f.slot(c.firstFrom + uint32(i)) = x.delay(m, f)
 	}
@@ -43,16 +47,15 @@ func (c *setCode) frame(m *Machine, up *frame) *frame {
 			*f.slot(uint32(i)) = x.delay(m, f)
 		}
 	}
-	return f
 }
 
 func (c *setCode) eval(m *Machine, f *frame) Value {
 	var a *Attrs
 	switch {
 	case c.rec && c.slots > 0:
-		f = c.frame(m, f)
-		// The set's values are the frame's slots themselves.
-		a = m.attrsOver(c.shape, unsafe.Pointer(f.slot(0)))
+		up := f
+		a, f = m.newFrameSet(c.shape, up, c.slots)
+		c.fill(m, up, f)
 		if c.overrides >= 0 {
 			a = c.override(m, f, a)
 		}
@@ -89,7 +92,9 @@ func (c *setCode) eval(m *Machine, f *frame) Value {
 func (c *setCode) override(m *Machine, f *frame, a *Attrs) *Attrs {
 	v := a.val(c.overrides)
 	over := m.ForceAttrs(v, ast.NoPos, "while evaluating the `__overrides` attribute")
-	own := make([]*Value, len(c.attrs))
+	plain := &shape{names: c.shape.names, pos: c.shape.pos, at: c.pos}
+	flat := m.newAttrs(plain)
+	own := flat.values()
 	copy(own, a.values())
 	for n, x := range over.All() {
 		if i, ok := c.shape.find(n); ok {
@@ -97,20 +102,9 @@ func (c *setCode) override(m *Machine, f *frame, a *Attrs) *Attrs {
 			*f.slot(uint32(i)) = x
 		}
 	}
-	var flat *Attrs
-	if len(own) == 0 {
-		flat = m.newAttrs(c.shape)
-	} else {
-		flat = m.attrsOver(c.shape, unsafe.Pointer(unsafe.SliceData(own)))
-	}
-	r := mergeFlat(m, flat, over.flat())
-	return m.at(r, c.pos)
-}
-
-// at is a set with another position.
-func (m *Machine) at(a *Attrs, pos ast.Pos) *Attrs {
-	s := &shape{names: a.shape.names, pos: a.shape.pos, at: pos}
-	return m.attrsOver(s, a.vals)
+	r := mergeOnce(m, flat, over.flat())
+	r.shape = &shape{names: r.shape.names, pos: r.shape.pos, at: c.pos}
+	return r
 }
 
 func (c *setCode) addDynamic(m *Machine, f *frame, a *Attrs) *Attrs {

@@ -3,7 +3,6 @@ package eval
 import (
 	"math/bits"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 )
@@ -12,6 +11,7 @@ import (
 // one. Looking a name up walks the layers; whoever needs all attributes
 // flattens, and publishes the flat set for those who come later.
 type layers struct {
+	Attrs        // without a shape
 	top   *Attrs // flat
 	base  *Attrs // flat or layered
 	size  int
@@ -44,7 +44,7 @@ func (a *Attrs) flat() *Attrs {
 	if a.shape != nil {
 		return a
 	}
-	l := (*layers)(a.vals)
+	l := a.layers()
 	if f := l.flat.Load(); f != nil {
 		return f
 	}
@@ -60,14 +60,14 @@ func (l *layers) flatBase() *Attrs {
 	if b.shape != nil {
 		return b
 	}
-	bl := (*layers)(b.vals)
+	bl := b.layers()
 	if f := bl.flat.Load(); f != nil {
 		return f
 	}
 	tops := []*Attrs{bl.top}
 	base := bl.base
 	for base.shape == nil {
-		x := (*layers)(base.vals)
+		x := base.layers()
 		if f := x.flat.Load(); f != nil {
 			base = f
 			break
@@ -93,7 +93,7 @@ func (m *Machine) Update(left, right *Attrs) *Attrs {
 	}
 	if rn*layerRatio <= ln && ln > 16 {
 		r := right.flat()
-		if left.unflattened() != nil && (*layers)(left.vals).depth >= layerLimit(ln) {
+		if left.unflattened() != nil && left.layers().depth >= layerLimit(ln) {
 			left, r = m.compact(left, r)
 		}
 		if r.Len()*layerRatio <= left.Len() {
@@ -107,7 +107,7 @@ func (m *Machine) Update(left, right *Attrs) *Attrs {
 // unflattened gives the layers of a set that is not known to be flat.
 func (a *Attrs) unflattened() *layers {
 	if a.shape == nil {
-		if l := (*layers)(a.vals); l.flat.Load() == nil {
+		if l := a.layers(); l.flat.Load() == nil {
 			return l
 		}
 	}
@@ -128,7 +128,7 @@ func (m *Machine) layer(base, top *Attrs) *Attrs {
 		}
 	}
 	m.Charge(64)
-	return &Attrs{vals: unsafe.Pointer(&layers{top: top, base: base, size: size, depth: depth})}
+	return &(&layers{top: top, base: base, size: size, depth: depth}).Attrs
 }
 
 // compact makes room for the layer top on a set that has as many as it may:
@@ -163,7 +163,8 @@ func mergeFlat(m *Machine, left, right *Attrs) *Attrs {
 		mg = mg.complete(l)
 		l.merge.Store(mg)
 	}
-	vals := m.attrValues(len(mg.from))
+	a, vals := m.newFlat(len(mg.from))
+	a.shape = mg.result
 	for i, f := range mg.from {
 		if f >= 0 {
 			vals[i] = left.val(int(f))
@@ -171,7 +172,7 @@ func mergeFlat(m *Machine, left, right *Attrs) *Attrs {
 			vals[i] = right.val(int(^f))
 		}
 	}
-	return m.attrsWith(mg.result, vals)
+	return a
 }
 
 // complete notes where each attribute of the result comes from. The result's
@@ -191,40 +192,24 @@ func (mg *merge) complete(l *shape) *merge {
 	return &merge{right: mg.right, result: s, from: from}
 }
 
-// attrValues makes room for n values, attrsWith a set of them; m may be nil.
-func (m *Machine) attrValues(n int) []*Value {
-	if m != nil {
-		return m.newSlots(n)
-	}
-	return make([]*Value, n)
-}
-
-func (m *Machine) attrsWith(s *shape, vals []*Value) *Attrs {
-	p := unsafe.Pointer(unsafe.SliceData(vals))
-	if m != nil {
-		return m.attrsOver(s, p)
-	}
-	return &Attrs{shape: s, vals: p}
-}
-
 // mergeOnce merges two sets and their shapes in one go.
 func mergeOnce(m *Machine, left, right *Attrs) *Attrs {
 	l, r := left.shape, right.shape
 	n := len(l.names) + len(r.names)
 	for i, j := 0, 0; i < len(l.names) && j < len(r.names); {
-		switch a, b := l.names[i], r.names[j]; {
-		case a == b:
+		switch x, y := l.names[i], r.names[j]; {
+		case x == y:
 			n--
 			i++
 			j++
-		case a < b:
+		case x < y:
 			i++
 		default:
 			j++
 		}
 	}
 	p := m.plan(n, l.pos != nil || r.pos != nil)
-	vals := m.attrValues(n)
+	a, vals := m.newFlat(n)
 	lv, rv := left.values(), right.values()
 	i, j := 0, 0
 	for k := range p.names {
@@ -245,5 +230,6 @@ func mergeOnce(m *Machine, left, right *Attrs) *Attrs {
 		}
 		i++
 	}
-	return m.attrsWith(m.shapeOf(p, ast.NoPos), vals)
+	a.shape = m.shapeOf(p, ast.NoPos)
+	return a
 }
