@@ -20,7 +20,7 @@ type layers struct {
 }
 
 const (
-	maxLayers  = 6 // beyond, lookups cost more than copying saves
+	maxLayers  = 8 // beyond, lookups cost more than copying saves
 	layerRatio = 4 // the top has at most 1/4 of the base's size
 )
 
