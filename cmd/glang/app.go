@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -51,6 +53,7 @@ type app struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	listen func()      // to signals; nil if somebody else does
 	caught atomic.Bool // a signal arrived
 
 	sources     *ast.Sources           // of the evaluator, for messages
@@ -120,7 +123,29 @@ func (a *app) load() error {
 // signal ends the program at once.
 func (a *app) context() context.Context {
 	if a.ctx == nil {
-		a.ctx, a.cancel = context.WithCancel(context.Background())
+		a.makeContext()
+	}
+	if a.listen != nil {
+		a.listen()
+	}
+	return a.ctx
+}
+
+// evalContext is context for what only evaluates. Go starts three threads to
+// listen to signals, in a time in which a short evaluation is over. So it
+// listens a little later: who interrupts before leaves nothing to clean up.
+func (a *app) evalContext() context.Context {
+	if a.ctx == nil {
+		a.makeContext()
+		time.AfterFunc(settleDelay, a.listen)
+	}
+	return a.ctx
+}
+
+// makeContext makes the context, and the function that starts to listen.
+func (a *app) makeContext() {
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.listen = sync.OnceFunc(func() {
 		c := make(chan os.Signal, 2)
 		signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		go func() {
@@ -130,8 +155,7 @@ func (a *app) context() context.Context {
 			<-c
 			os.Exit(130)
 		}()
-	}
-	return a.ctx
+	})
 }
 
 func (a *app) interrupted() bool { return a.caught.Load() }

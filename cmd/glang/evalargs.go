@@ -164,7 +164,7 @@ func (a *app) evaluate(args *evalArgs, pure bool) (*evaluation, error) {
 		a.showStats = func() error { return a.writeStats(stats, e) }
 	}
 	e.Own(a.env.Cwd)
-	x := &evaluation{Machine: e.Machine(a.context()), app: a, args: args}
+	x := &evaluation{Machine: e.Machine(a.evalContext()), app: a, args: args}
 	a.onClose(x.Close)
 	if x.auto, err = x.autoArgs(); err != nil {
 		return nil, err

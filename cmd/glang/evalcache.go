@@ -34,7 +34,7 @@ func (a *app) cached(request string, run func() ([]byte, error)) (result []byte,
 		return result, false, err
 	}
 	defer r.Close()
-	if result, ok := r.Get(a.context(), a.isValid); ok {
+	if result, ok := r.Get(a.evalContext(), a.isValid); ok {
 		return result, true, nil
 	}
 	a.results = r
