@@ -1,6 +1,7 @@
 package ast
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,9 @@ type Symbol uint32
 const NoSymbol Symbol = 0
 
 // Symbols interns names. Reading a name and finding one that is known is
-// lock-free; entering one takes a lock for one of several shards. A name is copied when it is entered, so that it
-// does not keep its source text alive, and is never freed.
+// lock-free; entering one takes a lock for one of several shards. A name is
+// copied when it is entered, so that it does not keep its source text alive, and
+// is never freed.
 //
 // Symbols have an order that is not that of their numbers: a name has its place
 // from when evaluation first met it, which is the order that the reference numbers
@@ -25,9 +27,10 @@ const NoSymbol Symbol = 0
 type Symbols struct {
 	shards [shardCount]symbolShard
 	few    [manySymbols / fewChunk]atomic.Pointer[[fewChunk]symbolEntry]
-	many   atomic.Pointer[[1 << 15]atomic.Pointer[[manyChunk]symbolEntry]]
+	many   atomic.Pointer[[]*[manyChunk]symbolEntry] // replaced when it grows
+	grows  sync.Mutex                                // held to add a chunk
 	next   atomic.Uint32
-	bytes  atomic.Int64
+	text   atomic.Int64  // bytes that the texts of names lie in
 	met    atomic.Uint32 // how many have a place
 }
 
@@ -42,15 +45,15 @@ const (
 
 type symbolEntry struct {
 	name  string
-	place atomic.Uint32
+	place uint32 // atomic once others may know of the symbol
 }
 
 type symbolShard struct {
 	table atomic.Pointer[symbolTable] // replaced when it grows
 	mu    sync.Mutex                  // held to enter a name
-	used  atomic.Int32                // how many names there are
-	text  []byte                      // where the next name is copied to
-	_     [20]byte                    // to fill a cache line
+	used  int32                       // how many names there are; mu is held
+	text  []byte                      // where the next name is copied to; mu is held
+	_     [16]byte                    // to fill a cache line
 }
 
 // HashSeed and HashByte are the hash that Intern expects from a scanner that
@@ -71,7 +74,12 @@ func HashName(name string) uint32 {
 
 // Intern returns the symbol of a name, entering it if it is new, and meets it.
 func (s *Symbols) Intern(name string) Symbol {
-	sym := s.Enter(name, HashName(name))
+	h := HashName(name)
+	sh := &s.shards[h%shardCount]
+	sym, _ := sh.table.Load().find(s, name, h)
+	if sym == NoSymbol {
+		return sh.enter(s, name, h, true)
+	}
 	s.Meet(sym)
 	return sym
 }
@@ -81,89 +89,111 @@ func (s *Symbols) Intern(name string) Symbol {
 func (s *Symbols) Copy(names *Symbols) {
 	n := names.next.Load()
 	for sym := Symbol(1); sym <= Symbol(n); sym++ {
-		from, to := names.at(sym), s.grow(sym)
-		to.name = from.name
-		to.place.Store(from.place.Load())
+		*s.grow(sym) = *names.at(sym)
 	}
 	for i := range names.shards {
-		if t := names.shards[i].table.Load(); t != nil {
-			c := make(symbolTable, len(*t))
-			for k := range c {
-				c[k].Store((*t)[k].Load())
-			}
-			s.shards[i].table.Store(&c)
-			s.shards[i].used.Store(names.shards[i].used.Load())
+		from, to := &names.shards[i], &s.shards[i]
+		if t := from.table.Load(); t != nil {
+			c := slices.Clone(*t)
+			to.table.Store(&c)
 		}
+		to.used = from.used
 	}
 	s.next.Store(n)
-	s.bytes.Store(names.bytes.Load())
+	s.text.Store(names.text.Load())
 	s.met.Store(names.met.Load())
 }
 
 // Meet gives a symbol the next place in the order if it has none.
 func (s *Symbols) Meet(sym Symbol) {
-	if place := s.place(sym); place.Load() == 0 {
-		place.CompareAndSwap(0, s.met.Add(1))
+	if place := &s.at(sym).place; atomic.LoadUint32(place) == 0 {
+		atomic.CompareAndSwapUint32(place, 0, s.met.Add(1))
 	}
 }
 
 // Place is a symbol's place in the order, from 1, or 0 if it has none yet.
-func (s *Symbols) Place(sym Symbol) uint32 { return s.place(sym).Load() }
+func (s *Symbols) Place(sym Symbol) uint32 { return atomic.LoadUint32(&s.at(sym).place) }
 
 // Met is the last place that was given.
 func (s *Symbols) Met() uint32 { return s.met.Load() }
-
-func (s *Symbols) place(sym Symbol) *atomic.Uint32 { return &s.at(sym).place }
 
 func (s *Symbols) at(sym Symbol) *symbolEntry {
 	if sym < manySymbols {
 		return &s.few[sym/fewChunk].Load()[sym%fewChunk]
 	}
 	sym -= manySymbols
-	return &s.many.Load()[sym/manyChunk].Load()[sym%manyChunk]
+	return &(*s.many.Load())[sym/manyChunk][sym%manyChunk]
 }
 
 // grow is at, making the chunk if there is none.
 func (s *Symbols) grow(sym Symbol) *symbolEntry {
 	if sym < manySymbols {
-		return &made(&s.few[sym/fewChunk])[sym%fewChunk]
+		p := &s.few[sym/fewChunk]
+		for p.Load() == nil {
+			p.CompareAndSwap(nil, new([fewChunk]symbolEntry))
+		}
+	} else if chunks := s.many.Load(); chunks == nil || int((sym-manySymbols)/manyChunk) >= len(*chunks) {
+		s.growMany(int((sym - manySymbols) / manyChunk))
 	}
-	sym -= manySymbols
-	return &made(&made(&s.many)[sym/manyChunk])[sym%manyChunk]
+	return s.at(sym)
 }
 
-// made is what p points to, which whoever comes first makes.
-func made[T any](p *atomic.Pointer[T]) *T {
-	for p.Load() == nil {
-		p.CompareAndSwap(nil, new(T))
+// growMany makes chunks up to the i-th of those for many symbols.
+func (s *Symbols) growMany(i int) {
+	s.grows.Lock()
+	defer s.grows.Unlock()
+	var chunks []*[manyChunk]symbolEntry
+	if p := s.many.Load(); p != nil {
+		chunks = *p
 	}
-	return p.Load()
+	for len(chunks) <= i {
+		chunks = append(chunks, new([manyChunk]symbolEntry))
+	}
+	s.many.Store(&chunks)
 }
 
 // Lookup returns the symbol of a name if it has been interned.
 func (s *Symbols) Lookup(name string) (Symbol, bool) {
 	h := HashName(name)
-	return s.shards[h%shardCount].find(s, name, h)
+	sym, _ := s.shards[h%shardCount].table.Load().find(s, name, h)
+	return sym, sym != NoSymbol
 }
 
 // Enter is Intern without meeting the name, and with its hash at hand.
 func (s *Symbols) Enter(name string, h uint32) Symbol {
 	sh := &s.shards[h%shardCount]
-	before := sh.used.Load()
-	if sym, ok := sh.find(s, name, h); ok {
+	sym, _ := sh.table.Load().find(s, name, h)
+	if sym == NoSymbol {
+		return sh.enter(s, name, h, false)
+	}
+	return sym
+}
+
+// enter is Enter for a name that was not there a moment ago, and Intern with meet.
+func (sh *symbolShard) enter(s *Symbols, name string, h uint32, meet bool) Symbol {
+	sh.mu.Lock()
+	table := sh.table.Load()
+	sym, free := table.find(s, name, h)
+	if sym != NoSymbol { // somebody else has entered it
+		sh.mu.Unlock()
+		if meet {
+			s.Meet(sym)
+		}
 		return sym
 	}
-	sh.mu.Lock()
-	if sh.used.Load() != before { // somebody else may have entered it
-		if sym, ok := sh.find(s, name, h); ok {
-			sh.mu.Unlock()
-			return sym
-		}
+	if table == nil || 4*(int(sh.used)+1) > 3*len(*table) {
+		table = table.grown()
+		sh.table.Store(table)
+		free = table.free(h)
 	}
-	sym := Symbol(s.next.Add(1))
-	s.grow(sym).name = sh.keep(name)
-	s.bytes.Add(int64(len(name)) + 40)
-	sh.insert(h, sym)
+	sym = Symbol(s.next.Add(1))
+	e := s.grow(sym)
+	e.name = sh.keep(s, name)
+	if meet {
+		e.place = s.met.Add(1)
+	}
+	sh.used++
+	atomic.StoreUint64(&(*table)[free], uint64(h)<<32|uint64(sym))
 	sh.mu.Unlock()
 	return sym
 }
@@ -180,17 +210,19 @@ func (s *Symbols) Name(sym Symbol) string {
 func (s *Symbols) Len() int { return int(s.next.Load()) }
 
 // Bytes is the memory that names hold, about; an embedder's budget counts it.
-func (s *Symbols) Bytes() int64 { return s.bytes.Load() }
+func (s *Symbols) Bytes() int64 { return s.text.Load() + 40*int64(s.next.Load()) }
 
 // keep copies a name; mu is held. Short names lie one after the other, in pieces
 // that are the larger the more there are.
-func (sh *symbolShard) keep(name string) string {
+func (sh *symbolShard) keep(s *Symbols, name string) string {
 	n := len(name)
 	if n > 64 {
+		s.text.Add(int64(n))
 		return strings.Clone(name)
 	}
 	if len(sh.text) < n {
-		sh.text = make([]byte, min(max(128, 4*int(sh.used.Load())), 4096))
+		sh.text = make([]byte, min(max(128, 4*int(sh.used)), 4096))
+		s.text.Add(int64(len(sh.text)))
 	}
 	c := sh.text[:n:n]
 	sh.text = sh.text[n:]
@@ -199,37 +231,26 @@ func (sh *symbolShard) keep(name string) string {
 }
 
 // symbolTable is a hash table with open addressing; its length is a power of
-// two. A slot is the name's hash, shifted up, and the symbol; 0 if it is free.
-type symbolTable []atomic.Uint64
+// two. A slot is the name's hash, shifted up, and the symbol; 0 if it is free. It
+// is atomic once others may know of the table.
+type symbolTable []uint64
 
-func (sh *symbolShard) find(s *Symbols, name string, h uint32) (Symbol, bool) {
-	p := sh.table.Load()
-	if p == nil {
-		return NoSymbol, false
+// find looks a name up. If it is not there, free is where it would be.
+func (t *symbolTable) find(s *Symbols, name string, h uint32) (sym Symbol, free int) {
+	if t == nil {
+		return NoSymbol, 0
 	}
-	table := *p
+	table := *t
 	mask := len(table) - 1
 	for i := int(h/shardCount) & mask; ; i = (i + 1) & mask {
-		slot := table[i].Load()
+		slot := atomic.LoadUint64(&table[i])
 		if slot == 0 {
-			return NoSymbol, false
+			return NoSymbol, i
 		}
 		if sym := Symbol(slot); uint32(slot>>32) == h && s.Name(sym) == name {
-			return sym, true
+			return sym, 0
 		}
 	}
-}
-
-// insert enters a symbol; mu is held.
-func (sh *symbolShard) insert(h uint32, sym Symbol) {
-	table := sh.table.Load()
-	used := int(sh.used.Load())
-	if table == nil || 4*(used+1) > 3*len(*table) {
-		table = table.grown()
-		sh.table.Store(table)
-	}
-	table.put(uint64(h)<<32 | uint64(sym))
-	sh.used.Add(1)
 }
 
 // grown is a larger table with the same names. A small table grows faster:
@@ -243,20 +264,21 @@ func (t *symbolTable) grown() *symbolTable {
 	}
 	bigger := make(symbolTable, size)
 	if t != nil {
-		for i := range *t {
-			if slot := (*t)[i].Load(); slot != 0 {
-				bigger.put(slot)
+		for _, slot := range *t {
+			if slot != 0 {
+				bigger[bigger.free(uint32(slot>>32))] = slot
 			}
 		}
 	}
 	return &bigger
 }
 
-func (t symbolTable) put(slot uint64) {
+// free is where a name of that hash would be; nobody else must be writing.
+func (t symbolTable) free(h uint32) int {
 	mask := len(t) - 1
-	i := int(uint32(slot>>32)/shardCount) & mask
-	for t[i].Load() != 0 {
+	i := int(h/shardCount) & mask
+	for t[i] != 0 {
 		i = (i + 1) & mask
 	}
-	t[i].Store(slot)
+	return i
 }
