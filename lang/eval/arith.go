@@ -229,7 +229,7 @@ func (m *Machine) concat(l, r Value) Value {
 	if n > chunkBytes {
 		return String(m.joinText(n, []string{l.Str(), r.Str()}), m.JoinContexts(Context(l.aux), Context(r.aux)))
 	}
-	b := make([]byte, n)
+	b := m.newText(n)
 	copy(b[copy(b, l.Str()):], r.Str())
 	return String(unsafe.String(unsafe.SliceData(b), n), m.JoinContexts(Context(l.aux), Context(r.aux)))
 }

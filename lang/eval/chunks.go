@@ -27,7 +27,7 @@ func (m *Machine) AppendText(b []byte, s string) []byte {
 // joinText makes one text, of n bytes, of parts.
 func (m *Machine) joinText(n int, parts []string) string {
 	if n <= chunkBytes {
-		b := make([]byte, 0, n)
+		b := m.newText(n)[:0]
 		for _, p := range parts {
 			b = append(b, p...)
 		}

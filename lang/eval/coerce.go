@@ -316,7 +316,8 @@ func (m *Machine) coerceMore(v *Value, pos ast.Pos, what string, opts CoerceOpts
 		}
 		return "", 0
 	case KindInt:
-		return strconv.FormatInt(v.Int(), 10), 0
+		var buf [20]byte
+		return m.text(strconv.AppendInt(buf[:0], v.Int(), 10)), 0
 	case KindFloat:
 		return strconv.FormatFloat(v.Float(), 'f', 6, 64), 0
 	case KindNull:

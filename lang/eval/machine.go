@@ -22,6 +22,7 @@ type Machine struct {
 	valueNext int
 	wordSlab  *[wordSlab]unsafe.Pointer
 	wordNext  int
+	texts     []byte           // what is left of a slab of texts
 	slabs     *atomic.Int64    // bytes of slabs so far, those of helpers included
 	slabbed   int64            // slabs, when the last slab was made
 	freed     [maxFreed]*frame // by number of slots, linked through up
