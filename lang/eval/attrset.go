@@ -2,7 +2,6 @@ package eval
 
 import (
 	"cmp"
-	"encoding/binary"
 	"iter"
 	"slices"
 	"sync/atomic"
@@ -36,8 +35,12 @@ type shape struct {
 	noPos  atomic.Pointer[shape]
 }
 
-// linearFind is the length up to which a scan beats a binary search.
-const linearFind = 8
+// linearFind is the length up to which a scan beats a binary search; from guessed
+// on a guess comes before one.
+const (
+	linearFind = 8
+	guessed    = 1 << 10
+)
 
 func (s *shape) find(sym ast.Symbol) (int, bool) {
 	names := s.names
@@ -50,6 +53,12 @@ func (s *shape) find(sym ast.Symbol) (int, bool) {
 		return len(names), false
 	}
 	lo, hi := 0, len(names)
+	if hi >= guessed {
+		// Names that came one after the other have symbols that do.
+		if i := uint(sym - names[0]); i < uint(hi) && names[i] == sym {
+			return int(i), true
+		}
+	}
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
 		if names[mid] < sym {
@@ -264,29 +273,8 @@ func (s *shape) byName(m *Machine) []uint32 {
 	if o := s.order.Load(); o != nil {
 		return *o
 	}
-	symbols := m.E.Symbols
-	// The first eight bytes decide most comparisons.
-	type entry struct {
-		key uint64
-		i   uint32
-	}
-	m.Charge(int64(len(s.names)) * int64(unsafe.Sizeof(entry{})+4))
-	es := make([]entry, len(s.names))
-	for i, n := range s.names {
-		var b [8]byte
-		copy(b[:], symbols.Name(n))
-		es[i] = entry{binary.BigEndian.Uint64(b[:]), uint32(i)}
-	}
-	slices.SortFunc(es, func(x, y entry) int {
-		if x.key != y.key {
-			return cmp.Compare(x.key, y.key)
-		}
-		return cmp.Compare(symbols.Name(s.names[x.i]), symbols.Name(s.names[y.i]))
-	})
-	order := make([]uint32, len(es))
-	for i, e := range es {
-		order[i] = e.i
-	}
+	m.Charge(int64(len(s.names)) * 12)
+	order := sortedNames(m.E.Symbols, s.names)
 	s.order.Store(&order)
 	return order
 }

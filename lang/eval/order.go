@@ -1,5 +1,13 @@
 package eval
 
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/seed192a40f6/glang/lang/ast"
+)
+
 // symbolOrder are the names that the reference knows before it reads any text,
 // in its order. Attributes are kept, and forced by deepSeq and the like, in the
 // order of their symbols; so which of two failing attributes an error is about
@@ -31,3 +39,67 @@ __unsafeDiscardOutputDependency unsafeDiscardOutputDependency __addDrvOutputDepe
 __getContext getContext __appendContext appendContext fetchMercurial __fetchurl fetchurl fetchTarball fetchGit fromTOML
 __getFlake getFlake __parseFlakeRef parseFlakeRef __flakeRefToString flakeRefToString derivation
 strict drvAttrs commonAttrs outputsList all x outputToAttrListElement`
+
+// sortedNames is the order of names by their text. What follows the beginning that
+// all have in common decides most comparisons: up to five bytes of it are sorted as
+// numbers, together with the place in names.
+func sortedNames(symbols *ast.Symbols, names []ast.Symbol) []uint32 {
+	order := make([]uint32, len(names))
+	if len(names) >= 1<<placeBits {
+		for i := range order {
+			order[i] = uint32(i)
+		}
+		slices.SortFunc(order, func(x, y uint32) int { return cmp.Compare(symbols.Name(names[x]), symbols.Name(names[y])) })
+		return order
+	}
+	common := commonPrefix(symbols, names)
+	keys := make([]uint64, len(names))
+	for i, n := range names {
+		var b [8]byte
+		copy(b[:8-placeBits/8], symbols.Name(n)[common:])
+		keys[i] = binary.BigEndian.Uint64(b[:]) | uint64(i)
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		order[i] = uint32(k & (1<<placeBits - 1))
+	}
+	for from := 0; from < len(keys); {
+		to := from + 1
+		for to < len(keys) && keys[to]>>placeBits == keys[from]>>placeBits {
+			to++
+		}
+		if to > from+1 {
+			slices.SortFunc(order[from:to], func(x, y uint32) int {
+				return cmp.Compare(symbols.Name(names[x])[common:], symbols.Name(names[y])[common:])
+			})
+		}
+		from = to
+	}
+	return order
+}
+
+// placeBits are those of a key of sortedNames that tell the name's place.
+const placeBits = 24
+
+// commonPrefix is how many bytes all names begin with alike.
+func commonPrefix(symbols *ast.Symbols, names []ast.Symbol) int {
+	if len(names) == 0 {
+		return 0
+	}
+	first := symbols.Name(names[0])
+	n := len(first)
+	for _, s := range names[1:] {
+		name := symbols.Name(s)
+		n = min(n, len(name))
+		for i := range n {
+			if name[i] != first[i] {
+				n = i
+				break
+			}
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return n
+}
