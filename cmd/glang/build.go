@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -154,9 +153,7 @@ func (a *app) outLinks(results []realise.Result, link string) error {
 	if a.session.Store == nil {
 		return nil
 	}
-	if !filepath.IsAbs(link) {
-		link = filepath.Join(a.env.Cwd, link)
-	}
+	link = a.absolute(link)
 	root := func(p storepath.Path, name string) error {
 		err := a.session.Store.AddPermRoot(p, name)
 		if target, lerr := os.Readlink(name); err != nil && !a.asNix && (lerr != nil || !a.session.Scheme.IsInStore(target)) {

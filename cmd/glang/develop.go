@@ -155,7 +155,7 @@ func (a *app) devEnvPath(d *devArgs, words []string) (p storepath.Path, err erro
 
 // devScript is an environment as a script; dir is for files it refers to.
 func (a *app) devScript(d *devArgs, e *local.DevEnv, dir string) (string, error) {
-	o := local.DevScript{Outputs: filepath.Join(a.env.Cwd, "outputs"), Attrs: dir, Redirects: map[string]string{}}
+	o := local.DevScript{Outputs: a.absolute("outputs"), Attrs: dir, Redirects: map[string]string{}}
 	for _, r := range d.redirects {
 		list, err := a.installables(d.src, r[:1])
 		if err != nil {
@@ -165,10 +165,7 @@ func (a *app) devScript(d *devArgs, e *local.DevEnv, dir string) (string, error)
 		if err != nil {
 			return "", err
 		}
-		to := r[1]
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(a.env.Cwd, to)
-		}
+		to := a.absolute(r[1])
 		for _, p := range a.knownOutputs(targets) {
 			o.Redirects[a.session.Scheme.Print(p)] = to
 			a.logf(levelInfo, "redirecting '%s' to '%s'", a.session.Scheme.Print(p), to)

@@ -273,10 +273,7 @@ func (x *evaluation) lookupFile(word string) (path string, err error) {
 	if isURL(word) {
 		return x.fetchExpr(word)
 	}
-	if !filepath.IsAbs(word) {
-		word = filepath.Join(x.app.env.Cwd, word)
-	}
-	return filepath.Clean(word), nil
+	return filepath.Clean(x.app.absolute(word)), nil
 }
 
 // fetchExpr downloads the archive that an expression is in.

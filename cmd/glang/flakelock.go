@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -60,13 +59,6 @@ func (a *app) lockFlags(f *flagSet) *local.LockFlags {
 		return a.settings.Set("use-registries", "false")
 	}).hidden = true
 	return l
-}
-
-func (a *app) absolute(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(a.env.Cwd, name)
 }
 
 // flakeRef reads the reference of a whole flake.

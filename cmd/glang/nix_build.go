@@ -112,9 +112,7 @@ func nixBuild(a *app, args []string) error {
 	if err != nil || dryRun {
 		return err
 	}
-	if !filepath.IsAbs(link) {
-		link = filepath.Join(a.env.Cwd, link)
-	}
+	link = a.absolute(link)
 	number := map[storepath.Path]int{}
 	for i, r := range results {
 		w := wanted[i]
@@ -154,9 +152,7 @@ func (a *app) drvArgument(s storepath.Scheme, word string) (d drvOutput, ok bool
 	if strings.HasPrefix(name, "<") {
 		return d, false, nil
 	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(a.env.Cwd, name)
-	}
+	name = a.absolute(name)
 	if real, err := filepath.EvalSymlinks(name); err == nil && !s.IsStorePath(name) {
 		name = real
 	} else if abs, err := a.followLinks(s, name); err == nil {

@@ -18,11 +18,7 @@ func (r *envRun) switchProfile() error {
 	if len(r.args) != 1 {
 		return usagef("exactly one argument expected")
 	}
-	target := r.args[0]
-	if !filepath.IsAbs(target) {
-		target = filepath.Join(r.app.env.Cwd, target)
-	}
-	return profile.SwitchLink(r.app.userProfiles().Link(), filepath.Clean(target))
+	return profile.SwitchLink(r.app.userProfiles().Link(), filepath.Clean(r.app.absolute(r.args[0])))
 }
 
 func (r *envRun) switchGeneration() error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -202,10 +201,7 @@ func (n *instantiation) instantiate(attr string, root *eval.Value) error {
 				a.warnNoRoot()
 			} else {
 				n.roots++
-				name := n.root
-				if !filepath.IsAbs(name) {
-					name = filepath.Join(a.env.Cwd, name)
-				}
+				name := a.absolute(n.root)
 				if n.roots > 1 {
 					name += "-" + strconv.Itoa(n.roots)
 				}

@@ -317,11 +317,7 @@ func (r *shellRun) base() string {
 	if r.script == "" || !a.settings.Bool("nix-shell-shebang-arguments-relative-to-script") {
 		return a.env.Cwd
 	}
-	dir := filepath.Dir(r.script)
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(a.env.Cwd, dir)
-	}
-	return dir
+	return a.absolute(filepath.Dir(r.script))
 }
 
 // takesInShell says whether a function has an argument inNixShell.

@@ -87,10 +87,7 @@ func nixStore(a *app, args []string) error {
 			if err != nil {
 				return false, err
 			}
-			if !filepath.IsAbs(w) {
-				w = filepath.Join(a.env.Cwd, w)
-			}
-			r.root = filepath.Clean(w)
+			r.root = filepath.Clean(a.absolute(w))
 		case arg == "--stdin" && !isTerminal(a):
 			readWords = true
 		case arg == "--indirect":

@@ -11,16 +11,20 @@ import (
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
+// absolute is the path of a name that the user gave.
+func (a *app) absolute(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(a.env.Cwd, name)
+}
+
 // maxLinks bounds how many symbolic links are followed.
 const maxLinks = 1024
 
 // followLinks resolves symbolic links until a name lies in the store.
 func (a *app) followLinks(s storepath.Scheme, word string) (string, error) {
-	path := word
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(a.env.Cwd, path)
-	}
-	path = filepath.Clean(path)
+	path := filepath.Clean(a.absolute(word))
 	for i := 0; !s.IsInStore(path); i++ {
 		fi, err := os.Lstat(path)
 		if err != nil || fi.Mode()&os.ModeSymlink == 0 {

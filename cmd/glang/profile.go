@@ -233,8 +233,8 @@ replaced.`, func(f *flagSet) func() error {
 				if file == "" && len(f.args) == 1 && isFile(f.args[0]) {
 					file = f.args[0]
 				}
-				if file != "" && file != "-" && !strings.HasPrefix(file, "<") && !filepath.IsAbs(file) {
-					file = filepath.Join(a.env.Cwd, file)
+				if file != "" && file != "-" && !strings.HasPrefix(file, "<") {
+					file = a.absolute(file)
 				}
 				_, _, err = u.change(func(m *profile.Manifest) error {
 					for i, p := range pkgs {

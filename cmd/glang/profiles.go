@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/seed192a40f6/glang/profile"
 	"github.com/seed192a40f6/glang/realise"
@@ -10,10 +9,7 @@ import (
 
 // profileAt is the profile of a name given by the user.
 func (a *app) profileAt(name string) *profile.Profile {
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(a.env.Cwd, name)
-	}
-	return &profile.Profile{Path: name, Notice: func(s string) { a.logf(levelNotice, "%s", s) }}
+	return &profile.Profile{Path: a.absolute(name), Notice: func(s string) { a.logf(levelNotice, "%s", s) }}
 }
 
 // setProfile makes the one path that was built a generation of a profile.

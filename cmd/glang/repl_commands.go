@@ -330,7 +330,7 @@ func (r *repl) buildAs(drv storepath.Path, link bool) error {
 				continue
 			}
 			to := "repl-result-" + name
-			if err := r.a.session.Store.AddPermRoot(res.Outputs[name], r.a.env.Cwd+"/"+to); err != nil {
+			if err := r.a.session.Store.AddPermRoot(res.Outputs[name], r.a.absolute(to)); err != nil {
 				return err
 			}
 			r.a.printf("  ./%s -> %s\n", to, path)

@@ -63,10 +63,7 @@ func (r *repl) completeFile(word string) []string {
 	if rest, ok := strings.CutPrefix(dir, "~/"); ok {
 		where = filepath.Join(r.a.dirs.Home, rest)
 	}
-	if !filepath.IsAbs(where) {
-		where = filepath.Join(r.a.env.Cwd, where)
-	}
-	entries, err := os.ReadDir(where)
+	entries, err := os.ReadDir(r.a.absolute(where))
 	if err != nil {
 		return nil
 	}
