@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -346,4 +347,25 @@ func (i *installable) mainProgram() (program string, target realise.Target, err 
 		}
 	})
 	return program, target, err
+}
+
+// replace runs another program in the place of this one. Scratch files stay
+// for it.
+func (a *app) replace(program string, argv, env []string) error {
+	if err := a.stdout.Flush(); err != nil {
+		return err
+	}
+	a.progress.stop()
+	if a.session != nil {
+		_ = a.session.Close()
+	}
+	if st := a.session; st != nil && st.Store != nil && st.Store.RealDir() != st.Scheme.Dir {
+		status, err := realise.RunInStore(st.Scheme.Dir, st.Store.RealDir(), append([]string{program}, argv[1:]...), env)
+		if err == nil && status != 0 {
+			err = exit(status)
+		}
+		return err
+	}
+	err := syscall.Exec(program, argv, env)
+	return fmt.Errorf("unable to execute '%s': %w", program, err)
 }

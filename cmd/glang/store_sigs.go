@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -116,4 +117,49 @@ func (a *app) storeDiffClosures() *cobra.Command {
 				return store.DiffClosures(s, paths[0], paths[1], "", a.colorOut(), a.stdout)
 			}
 		})
+}
+
+func (a *app) storeSign() *cobra.Command {
+	return a.command("", "sign -k FILE PATH...", "sign store paths", "", func(f *flagSet) func() error {
+		args := a.storePathFlags(f, false)
+		var keyFile string
+		f.text(&keyFile, "key-file,k", "file", "the secret key")
+		return func() error {
+			if keyFile == "" {
+				return usagef("required argument '--key-file' is missing")
+			}
+			key, err := os.ReadFile(keyFile)
+			if err != nil {
+				return sysError("opening file", keyFile, err)
+			}
+			paths, err := a.argPaths(args, f.args, false)
+			if err != nil {
+				return err
+			}
+			n := 0
+			for _, p := range paths {
+				info, err := a.session.API.PathInfo(p)
+				if err != nil {
+					return err
+				}
+				text, err := info.Fingerprint(a.session.Scheme)
+				if err != nil {
+					return err
+				}
+				sig, err := local.Sign(string(key), text)
+				if err != nil {
+					return err
+				}
+				if slices.Contains(info.Sigs, sig) {
+					continue
+				}
+				if err := a.session.AddSignatures(a.context(), p, []string{sig}); err != nil {
+					return err
+				}
+				n++
+			}
+			a.logf(levelInfo, "added %d signatures", n)
+			return nil
+		}
+	})
 }
