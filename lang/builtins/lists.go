@@ -63,8 +63,10 @@ func filter(m *machine, pos ast.Pos, args []*value) value {
 	f := args[0]
 	var out []*value
 	same := true
+	calls := m.FanOutCalls(f, list, ast.NoPos)
+	defer calls.End()
 	for i, e := range list {
-		r := m.Call(f, ast.NoPos, e)
+		r := calls.Call(i)
 		keep := forceBool(m, &r, pos, "while evaluating the return value of the filtering function passed to builtins.filter")
 		switch {
 		case keep && !same:
@@ -192,21 +194,53 @@ func sort(m *machine, pos ast.Pos, args []*value) value {
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.sort")
 	f := args[0]
 	out := m.NewList(len(list))
+	fan := fanOutForce(m, list, pos)
+	defer fan.End()
 	for i, e := range list {
+		fan.Reach(i)
 		m.Force(e, pos)
 		out[i] = e
 	}
-	less := func(a, b *value) bool {
-		r := m.Call(f, ast.NoPos, a, b)
-		return forceBool(m, &r, pos, "while evaluating the return value of the sorting function passed to builtins.sort")
-	}
-	if f.Kind() == eval.KindBuiltin && f.Builtin().Name == "lessThan" {
-		less = func(a, b *value) bool {
+	s := sorting{f, pos}
+	peeksort(out, s.less(m), s.fork(m))
+	return eval.List(out)
+}
+
+// sorting is a call of sort.
+type sorting struct {
+	f   *value
+	pos ast.Pos
+}
+
+func (s sorting) less(m *machine) func(a, b *value) bool {
+	if s.f.Kind() == eval.KindBuiltin && s.f.Builtin().Name == "lessThan" {
+		return func(a, b *value) bool {
 			return m.Less(a, b, ast.NoPos, "while evaluating the ordering function passed to builtins.sort")
 		}
 	}
-	peeksort(out, less)
-	return eval.List(out)
+	return func(a, b *value) bool {
+		r := m.Call(s.f, ast.NoPos, a, b)
+		return forceBool(m, &r, s.pos, "while evaluating the return value of the sorting function passed to builtins.sort")
+	}
+}
+
+// fork has a helper sort a copy of a part.
+func (s sorting) fork(m *machine) forker[*value] {
+	return func(list []*value, left, right int) (join func() bool, end func()) {
+		var sorted []*value
+		f := m.Fork(len(list), func(h *machine) {
+			p := peeksorter[*value]{list: slices.Clone(list), less: s.less(h), fork: s.fork(h)}
+			p.sort(0, len(list), left, right)
+			sorted = p.list
+		})
+		return func() bool {
+			if !f.Join() {
+				return false
+			}
+			copy(list, sorted)
+			return true
+		}, f.End
+	}
 }
 
 func partition(m *machine, pos ast.Pos, args []*value) value {
@@ -266,8 +300,10 @@ func groupBy(m *machine, pos ast.Pos, args []*value) value {
 	list := m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.groupBy")
 	f := args[0]
 	groups := buckets{m: m}
-	for _, e := range list {
-		r := m.Call(f, pos, e)
+	calls := m.FanOutCalls(f, list, pos)
+	defer calls.End()
+	for i, e := range list {
+		r := calls.Call(i)
 		name := m.ForceStringNoCtx(&r, pos, "while evaluating the return value of the grouping function passed to builtins.groupBy")
 		groups.add(m.Intern(name), e)
 	}
@@ -284,8 +320,10 @@ func concatMap(m *machine, pos ast.Pos, args []*value) value {
 	f := args[0]
 	lists := make([][]*value, 0, 16)
 	n := 0
-	for _, e := range list {
-		r := m.Call(f, pos, e)
+	calls := m.FanOutCalls(f, list, pos)
+	defer calls.End()
+	for i := range list {
+		r := calls.Call(i)
 		at := pos
 		if r.Kind() != eval.KindList {
 			at = m.PosOf(&r, m.PosOf(f, pos))
@@ -298,9 +336,9 @@ func concatMap(m *machine, pos ast.Pos, args []*value) value {
 		return eval.List(lists[0])
 	}
 	out := m.NewList(n)
-	i := 0
+	at := 0
 	for _, l := range lists {
-		i += m.CopyList(out[i:], l)
+		at += m.CopyList(out[at:], l)
 	}
 	return eval.List(out)
 }

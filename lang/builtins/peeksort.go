@@ -7,7 +7,10 @@ import "slices"
 // compares, in which order, is what the reference does, so that a comparator
 // that fails fails alike, and one that is no order gives the same result:
 // always the elements of the input.
-func peeksort[T any](list []T, less func(a, b T) bool) {
+//
+// fork, which may be nil, offers to sort a part somewhere else: it returns what
+// waits for that, and tells whether it has been done.
+func peeksort[T any](list []T, less func(a, b T) bool, fork forker[T]) {
 	switch len(list) {
 	case 0, 1:
 		return
@@ -17,14 +20,17 @@ func peeksort[T any](list []T, less func(a, b T) bool) {
 		}
 		return
 	}
-	p := &peeksorter[T]{list: list, less: less}
+	p := &peeksorter[T]{list: list, less: less, fork: fork}
 	p.sort(0, len(list), 0, len(list))
 }
+
+type forker[T any] func(list []T, left, right int) (join func() bool, end func())
 
 type peeksorter[T any] struct {
 	list    []T
 	scratch []T
 	less    func(a, b T) bool
+	fork    forker[T]
 }
 
 // insertionLimit is the length up to which insertion sort is used.
@@ -68,15 +74,34 @@ func (p *peeksorter[T]) sort(begin, end, left, right int) {
 		return
 	}
 	if middle-i < j-middle {
-		p.sort(begin, i, left, i-1)
-		p.sort(i, end, j, right)
+		p.halves(part{begin, i, left, i - 1}, part{i, end, j, right})
 		p.merge(begin, i, end)
 	} else {
-		p.sort(begin, j, left, i)
-		p.sort(j, end, j+1, right)
+		p.halves(part{begin, j, left, i}, part{j, end, j + 1, right})
 		p.merge(begin, j, end)
 	}
 }
+
+// part are the arguments of sort.
+type part struct{ begin, end, left, right int }
+
+// halves sorts two parts, the second one elsewhere if somebody is free.
+func (p *peeksorter[T]) halves(a, b part) {
+	if p.fork != nil && b.end-b.begin >= forkFrom {
+		join, end := p.fork(p.list[b.begin:b.end], b.left-b.begin, b.right-b.begin)
+		defer end()
+		p.sort(a.begin, a.end, a.left, a.right)
+		if join() {
+			return
+		}
+	} else {
+		p.sort(a.begin, a.end, a.left, a.right)
+	}
+	p.sort(b.begin, b.end, b.left, b.right)
+}
+
+// forkFrom is the length from which on a part is offered to others.
+const forkFrom = 256
 
 func (p *peeksorter[T]) insertion(begin, end int) {
 	for i := begin + 1; i < end; i++ {

@@ -20,12 +20,12 @@ func TestPeeksort(t *testing.T) {
 		want := slices.Clone(list)
 		slices.SortStableFunc(want, func(a, b elem) int { return a.key - b.key })
 		got := slices.Clone(list)
-		peeksort(got, func(a, b elem) bool { return a.key < b.key })
+		peeksort(got, func(a, b elem) bool { return a.key < b.key }, nil)
 		if !slices.Equal(got, want) {
 			t.Fatalf("%v\nsorts to %v\nwant     %v", list, got, want)
 		}
 		// A comparator that is no order loses nothing.
-		peeksort(got, func(a, b elem) bool { return rnd.Intn(2) == 0 })
+		peeksort(got, func(a, b elem) bool { return rnd.Intn(2) == 0 }, nil)
 		slices.SortFunc(got, func(a, b elem) int { return a.at - b.at })
 		if !slices.Equal(got, list) {
 			t.Fatalf("elements of %v were lost", list)

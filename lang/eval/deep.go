@@ -83,7 +83,7 @@ func (d *deep) fanOut(values []*Value) *Fan {
 	if !d.m.WantsFan(len(values)) {
 		return nil
 	}
-	return d.m.FanOut(values, func(h *Machine, i int) { h.ForceDeep(values[i]) })
+	return d.m.FanOutDeep(values, func(h *Machine, i int) { h.ForceDeep(values[i]) })
 }
 
 func (m *Machine) sortedFormals(formals []Formal) []string {

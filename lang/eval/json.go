@@ -67,7 +67,7 @@ func (w *jsonWriter) fanOut(values []*Value) *Fan {
 		return nil
 	}
 	copyToStore := w.copy
-	return w.m.FanOut(values, func(h *Machine, i int) { h.writeNothing(values[i], copyToStore) })
+	return w.m.FanOutDeep(values, func(h *Machine, i int) { h.writeNothing(values[i], copyToStore) })
 }
 
 // fanOutSet is fanOut for the attributes of a flat set.

@@ -46,7 +46,7 @@ const (
 )
 
 // maxHelpers bounds the helpers of a machine, those included that wait.
-const maxHelpers = 4
+const maxHelpers = 8
 
 // Fan is one list or set being evaluated with helpers. A nil Fan is one
 // without.
@@ -104,6 +104,41 @@ func (m *Machine) FanOut(values []*Value, force func(h *Machine, i int)) *Fan {
 		}
 	}
 	return nil
+}
+
+// FanOutDeep is FanOut where more than the values themselves is evaluated.
+func (m *Machine) FanOutDeep(values []*Value, force func(h *Machine, i int)) *Fan {
+	if !m.WantsFan(len(values)) {
+		return nil
+	}
+	idle := 0
+	for _, v := range values {
+		if !v.Forced() || v.holdsUnforced() {
+			if idle++; idle == 2 {
+				return m.startFan(len(values), force)
+			}
+		}
+	}
+	return nil
+}
+
+// holdsUnforced tells whether something in a list or set is not evaluated.
+func (v *Value) holdsUnforced() bool {
+	switch v.Kind() {
+	case KindAttrs:
+		a := v.Attrs()
+		if a.shape == nil {
+			return true
+		}
+		for i := range a.shape.names {
+			if !a.val(i).Forced() {
+				return true
+			}
+		}
+	case KindList:
+		return slices.ContainsFunc(v.List(), func(x *Value) bool { return !x.Forced() })
+	}
+	return false
 }
 
 // FanOutSet is FanOut for the attributes of a set in the order of [Attrs.Sorted].

@@ -53,6 +53,7 @@ type xmlWriter struct {
 	full             [][]byte // what was written before b
 	ctxs             ContextSet
 	strict, location bool
+	mute             bool     // nothing is written
 	elements         []string // those that are open
 	seen             map[string]bool
 }
@@ -92,6 +93,9 @@ func (w *xmlWriter) text() string {
 type xmlAttr []string
 
 func (w *xmlWriter) start(name string, attrs xmlAttr) {
+	if w.mute {
+		return
+	}
 	w.indent()
 	w.b = append(w.b, '<')
 	w.write(name)
@@ -104,9 +108,16 @@ func (w *xmlWriter) start(name string, attrs xmlAttr) {
 	}
 }
 
-func (w *xmlWriter) write(s string) { w.b = append(w.b, s...) }
+func (w *xmlWriter) write(s string) {
+	if !w.mute {
+		w.b = append(w.b, s...)
+	}
+}
 
 func (w *xmlWriter) indent() {
+	if w.mute {
+		return
+	}
 	for range len(w.elements) {
 		w.b = append(w.b, ' ', ' ')
 	}
@@ -200,11 +211,7 @@ func (w *xmlWriter) value(v *Value, pos ast.Pos) {
 	case KindAttrs:
 		w.set(v)
 	case KindList:
-		w.open("list", nil)
-		for _, x := range v.List() {
-			w.value(x, pos)
-		}
-		w.close("list")
+		w.list(v.List(), pos)
 	case KindLambda:
 		w.function(v)
 	default:
@@ -250,8 +257,36 @@ func (w *xmlWriter) set(v *Value) {
 	w.close("derivation")
 }
 
+func (w *xmlWriter) list(values []*Value, pos ast.Pos) {
+	w.open("list", nil)
+	var fan *Fan
+	if w.strict && w.m.WantsFan(len(values)) {
+		fan = w.m.FanOutDeep(values, func(h *Machine, i int) { h.visitXML(values[i], pos) })
+	}
+	defer fan.End()
+	for i, x := range values {
+		fan.Reach(i)
+		w.value(x, pos)
+	}
+	w.close("list")
+}
+
+// visitXML evaluates a value as writing it would.
+func (m *Machine) visitXML(v *Value, pos ast.Pos) {
+	w := xmlWriter{m: m, strict: true, mute: true, seen: map[string]bool{}}
+	w.value(v, pos)
+}
+
 func (w *xmlWriter) attrs(a *Attrs) {
+	var fan *Fan
+	if a = a.flat(); w.strict && w.m.WantsFan(a.Len()) {
+		fan = w.m.FanOutSet(a, func(h *Machine, x Attr) { h.visitXML(x.Value, x.Pos) })
+	}
+	defer fan.End()
+	at := -1
 	for x := range a.Sorted(w.m) {
+		at++
+		fan.Reach(at)
 		attrs := xmlAttr{"name", w.m.E.Symbols.Name(x.Name)}
 		if w.location && x.Pos != ast.NoPos {
 			attrs = w.position(attrs, x.Pos)

@@ -1,0 +1,97 @@
+package eval
+
+import "github.com/seed192a40f6/glang/lang/ast"
+
+// callsWide is from how many elements on the calls of a function are offered to
+// helpers: below it making values for the results costs too much.
+const callsWide = 16
+
+// Calls are the applications of a function to each element of a list, all of
+// which are going to be evaluated in order unless one fails. If helpers work on
+// them too, their results come from there.
+type Calls struct {
+	m       *Machine
+	f       *Value
+	list    []*Value
+	pos     ast.Pos
+	fan     *Fan
+	results []*Value // those applications as values of their own; nil without helpers
+}
+
+// FanOutCalls prepares to call f with each element of a list; pos is where. The
+// caller asks for all results by Call, in order, and ends with End even if
+// evaluation fails.
+func (m *Machine) FanOutCalls(f *Value, list []*Value, pos ast.Pos) Calls {
+	c := Calls{m: m, f: f, list: list, pos: pos}
+	if len(list) < callsWide || !m.WantsFan(len(list)) {
+		return c
+	}
+	c.results = m.newSlots(len(list))
+	for i, x := range list {
+		c.results[i] = m.Lazy(f, x)
+	}
+	results := c.results
+	c.fan = m.startFan(len(list), func(h *Machine, i int) { h.Force(results[i], pos) })
+	return c
+}
+
+// Call is the result for the i-th element.
+func (c *Calls) Call(i int) Value {
+	if c.results == nil {
+		return c.m.Call(c.f, c.pos, c.list[i])
+	}
+	c.fan.Reach(i)
+	v := c.results[i]
+	for v.blackhole() {
+		c.m.wait(v, c.pos)
+	}
+	if v.Forced() {
+		return v.Copy()
+	}
+	// Not by way of v: it is as if that was not there.
+	return c.m.Call(c.f, c.pos, c.list[i])
+}
+
+// End takes the calls from the helpers.
+func (c *Calls) End() { c.fan.End() }
+
+// Fork is a computation that was offered to helpers, since it will be needed
+// after what the machine itself does first.
+type Fork struct {
+	m   *Machine
+	v   *Value
+	fan *Fan
+}
+
+// Fork offers f to helpers; n is how many values it goes over. Where nobody does
+// it, what is to be done after Join is for the caller to do. It is nil where
+// helpers are of no use.
+func (m *Machine) Fork(n int, f func(h *Machine)) *Fork {
+	if !m.WantsFan(n) {
+		return nil
+	}
+	v := m.LazyGo(func(h *Machine) Value {
+		f(h)
+		return Null()
+	})
+	return &Fork{m, v, m.startFan(2, func(h *Machine, _ int) { h.Force(v, ast.NoPos) })}
+}
+
+// Join waits for a helper that is at it, and tells whether one has done it.
+func (f *Fork) Join() bool {
+	if f == nil {
+		return false
+	}
+	f.fan.Reach(1)
+	for f.v.blackhole() {
+		f.m.wait(f.v, ast.NoPos)
+	}
+	return f.v.Forced()
+}
+
+// End takes the computation from the helpers.
+func (f *Fork) End() {
+	if f != nil {
+		f.fan.End()
+	}
+}
