@@ -19,7 +19,8 @@ import (
 // one that has elements left, where the work is coarsest. They evaluate
 // fan-outs of their own in the same way. A helper ends when there is nothing
 // left to take and is started anew by the next fan-out; one machine more than
-// there are cores may run for each that waits for another's value.
+// there are cores may run for each that waits for another's value. Calls and
+// Fork offer what no value of the program stands for.
 //
 // What comes out is as if nobody had helped. A helper that fails leaves
 // everything unevaluated, so that the machine meets the error itself, in its
@@ -45,7 +46,9 @@ const (
 	fanVast = 1024
 )
 
-// maxHelpers bounds the helpers of a machine, those included that wait.
+// maxHelpers bounds the helpers of a machine for each core, those included that
+// wait: with too few, all of them wait for a value deep in an element of the
+// outermost fan-out while what that is made of could be shared.
 const maxHelpers = 8
 
 // Fan is one list or set being evaluated with helpers. A nil Fan is one
