@@ -62,6 +62,7 @@ type Evaluator struct {
 	waitCond *sync.Cond
 	waiting  map[uint32]*Value // machine id → what it waits for
 	live     map[*Machine]struct{}
+	spare    []workspace
 
 	debugMu     sync.Mutex
 	debugScopes map[ast.Node]*debugScope // if there is a debugger
@@ -274,15 +275,24 @@ func (e *Evaluator) BuiltinByName(name string) (*Value, bool) {
 	return nil, false
 }
 
+// track counts a machine and gives it a workspace if there is one.
 func (e *Evaluator) track(m *Machine) {
 	e.waitMu.Lock()
 	e.live[m] = struct{}{}
+	if n := len(e.spare); n > 0 {
+		m.workspace, e.spare[n-1] = e.spare[n-1], workspace{}
+		e.spare = e.spare[:n-1]
+	}
 	e.waitMu.Unlock()
 }
 
 func (e *Evaluator) untrack(m *Machine) {
 	e.waitMu.Lock()
 	delete(e.live, m)
+	if len(e.spare) < maxWorkspaces && m.stack != nil {
+		e.spare = append(e.spare, m.workspace)
+	}
+	m.workspace = workspace{}
 	e.waitMu.Unlock()
 }
 

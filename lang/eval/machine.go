@@ -27,10 +27,9 @@ type Machine struct {
 	slabbed   int64            // slabs, when the last slab was made
 	freed     [maxFreed]*frame // by number of slots, linked through up
 
-	stack  []shadow // what is being evaluated, outermost first
-	sp     int
-	args   []*Value // arguments of builtins being called
-	argTop int
+	workspace
+	sp     int // of stack
+	argTop int // of args
 
 	// captures counts what was made in the innermost running function that may
 	// refer to its frame: thunks and functions. Each function and each thunk
@@ -67,17 +66,42 @@ type Machine struct {
 
 	helper    bool // see parallel.go
 	team      *team
-	helps     *Fan // what a helper is at; team.mu is held
-	joins     *joinCache
-	spare     [][]Attr // memory of AttrsBuilders that are done
-	planned   plannedShape
-	buf       []byte              // memory of writers that are done
+	helps     *Fan                // what a helper is at; team.mu is held
+	spare     [][]Attr            // memory of AttrsBuilders that are done
 	seen      map[*Value]struct{} // memory of ForceDeep
-	parser    *parser.Parser
-	warnings  []*diag.Error // of a helper's parser
-	resolver  *resolve.Resolver
-	siteBuf   []Site // memory for samples
+	warnings  []*diag.Error       // of a helper's parser
+	siteBuf   []Site              // memory for samples
 	pathNames map[*selectCode]string
+}
+
+// workspace is what the next machine can use of one that was closed: making it
+// costs more than evaluating a small expression does.
+type workspace struct {
+	stack    []shadow // what is being evaluated, outermost first
+	args     []*Value // arguments of builtins being called
+	buf      []byte   // memory of writers that are done
+	joins    *joinCache
+	planned  plannedShape
+	parser   *parser.Parser
+	resolver *resolve.Resolver
+}
+
+const (
+	maxWorkspaces = 4       // of an evaluator
+	maxKeptStack  = 1 << 10 // longer stacks are not kept
+	maxKeptBuf    = 1 << 16
+)
+
+// vacate makes a workspace refer to no value any more.
+func (w *workspace) vacate() {
+	if len(w.stack) > maxKeptStack || len(w.args) > maxKeptStack {
+		w.stack, w.args = nil, nil
+	}
+	clear(w.stack)
+	clear(w.args)
+	if cap(w.buf) > maxKeptBuf {
+		w.buf = nil
+	}
 }
 
 // tickSteps is how many calls and forced values go between two looks at the
@@ -92,8 +116,6 @@ func (e *Evaluator) Machine(ctx context.Context) *Machine {
 	m := &Machine{E: e, ctx: ctx, valueNext: valueSlab, wordNext: wordSlab, slabs: new(atomic.Int64)}
 	m.id = e.machines.Add(1) & ownerMask
 	m.hole = kindBlackhole | m.id<<ownerShift
-	m.stack = make([]shadow, 256)
-	m.args = make([]*Value, 256)
 	m.fuel = e.opts.Fuel
 	m.deep = min(firstDeep, e.opts.MaxForceDepth)
 	m.ticks = tickSteps
@@ -108,6 +130,10 @@ func (e *Evaluator) Machine(ctx context.Context) *Machine {
 		m.stopped = context.AfterFunc(ctx, func() { m.stop.Store(true); e.wake() })
 	}
 	e.track(m)
+	if m.stack == nil {
+		m.stack = make([]shadow, 256)
+		m.args = make([]*Value, 256)
+	}
 	return m
 }
 
@@ -118,6 +144,10 @@ func (m *Machine) Close() {
 	if m.stopped != nil {
 		m.stopped()
 	}
+	if m.helper {
+		m.parser = nil // its warnings are for this machine
+	}
+	m.vacate()
 	m.E.untrack(m)
 	if c := m.E.opts.Counts; c != nil {
 		c.Values -= int64(valueSlab - m.valueNext)
