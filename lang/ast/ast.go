@@ -277,6 +277,8 @@ type Scope struct {
 	// Parent is the next one outwards, Up the frames to it from this one's.
 	Parent *Scope
 	Up     uint32
+	// Number is its number among the scopes of its tree.
+	Number uint32
 }
 
 // If is if … then … else.
