@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/eval"
+	"github.com/seed192a40f6/glang/lang/packed"
 	"github.com/seed192a40f6/glang/lang/parser"
 	"github.com/seed192a40f6/glang/local"
 )
@@ -129,7 +130,7 @@ func (n *instantiation) run(ea *evalArgs, files []string, stdin, fromArgs, findF
 func (n *instantiation) process(node ast.Node) error {
 	a, x := n.app, n.x
 	if n.parseOnly {
-		a.println(parser.Print(node, x.E.Symbols))
+		a.println(parser.Print(packed.Unpack(node), x.E.Symbols))
 		return nil
 	}
 	root, err := x.root(node)

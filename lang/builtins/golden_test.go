@@ -27,7 +27,8 @@ const (
 var features = map[string]bool{"flakes": true, "fetch-tree": true, "fetch-closure": true, "dynamic-derivations": true}
 
 // evaluate does what nix-instantiate --eval --strict --show-trace does with an
-// expression; relative paths in it start from dir.
+// expression; relative paths in it start from dir. Without a text it reads the
+// source's file, whose tree is packed then.
 func evaluate(t *testing.T, text []byte, src *ast.Source, dir string) (stdout, stderr string) {
 	t.Helper()
 	var errs strings.Builder
@@ -45,12 +46,16 @@ func evaluate(t *testing.T, text []byte, src *ast.Source, dir string) (stdout, s
 	}
 	m := e.Machine(context.Background())
 	defer m.Close()
-	src.Size = len(text)
-	src.Text = func() ([]byte, error) { return text, nil }
 	err = m.Do(func() {
-		node, err := m.Parse(src, text, dir)
-		if err != nil {
-			m.FailErr(ast.NoPos, err)
+		var node ast.Node
+		if text == nil {
+			node = m.ParseFile(src.Path)
+		} else {
+			src.Size = len(text)
+			src.Text = func() ([]byte, error) { return text, nil }
+			if node, err = m.Parse(src, text, dir); err != nil {
+				m.FailErr(ast.NoPos, err)
+			}
 		}
 		v := m.NewValue(m.Eval(node))
 		m.ForceDeep(v)
@@ -88,6 +93,9 @@ func TestGolden(t *testing.T) {
 			}
 			golden.Check(t, goldenDir+name+".exp", []byte(strings.ReplaceAll(stdout, dir, "/pwd")))
 			golden.Check(t, goldenDir+name+".err.exp", []byte(strings.ReplaceAll(stderr, dir, "/pwd")))
+			if out, errs := evaluate(t, nil, src, dir); out != stdout || errs != stderr {
+				t.Errorf("as a file: %s%s", out, errs)
+			}
 		})
 	}
 }

@@ -1,13 +1,8 @@
 package eval
 
 import (
-	"path"
+	"slices"
 	"sync"
-
-	"github.com/seed192a40f6/glang/lang/ast"
-	"github.com/seed192a40f6/glang/lang/diag"
-	"github.com/seed192a40f6/glang/lang/parser"
-	"github.com/seed192a40f6/glang/lang/resolve"
 )
 
 // While one core evaluates, others parse the files that those evaluated so far
@@ -29,25 +24,22 @@ type parseAhead struct {
 	asked   map[string]bool // paths that were queued before
 	files   map[string]*aheadFile
 	queue   []aheadTask
+	first   []aheadTask // goes before queue: what is imported and applied
 	workers int
 }
 
-// aheadTask is a path to be parsed or a tree to be searched for imports.
+// aheadTask is a path to be parsed.
 type aheadTask struct {
-	path string
-	node ast.Node
+	path    string
+	applied bool // imported and applied to arguments in one go
 	// small drops the file if it is big: it may well not be needed.
 	small bool
 }
 
 // aheadFile is a file that a worker or an evaluation has begun to parse.
 type aheadFile struct {
-	done     chan struct{} // nil if an evaluation parses it
-	node     ast.Node      // nil if there is an error in it
-	unmet    []ast.Symbol
-	size     int
-	paths    int // path literals in it
-	warnings []*diag.Error
+	done       chan struct{} // nil if an evaluation parses it
+	parsedFile               // its node is nil if there is an error in it
 }
 
 // parsePaths bounds the path literals that are arguments in a file: one with
@@ -59,9 +51,9 @@ const parsePaths = 64
 // to arguments in one go, or is about to be evaluated, is parsed at any size.
 const smallFile = 64 << 10
 
-// ahead queues a task if there is a core to spare.
-func (e *Evaluator) aheadOf(t aheadTask) {
-	if e.opts.Cores < 2 {
+// aheadOf queues tasks if there is a core to spare.
+func (e *Evaluator) aheadOf(tasks ...aheadTask) {
+	if e.opts.Cores < 2 || len(tasks) == 0 {
 		return
 	}
 	a := &e.parsing
@@ -70,14 +62,17 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 	if a.files == nil {
 		a.asked, a.files = map[string]bool{}, map[string]*aheadFile{}
 	}
-	if t.node == nil {
-		if a.asked[t.path] {
-			return
+	for _, t := range tasks {
+		if !a.asked[t.path] {
+			a.asked[t.path] = true
+			if t.applied {
+				a.first = append(a.first, t)
+			} else {
+				a.queue = append(a.queue, t)
+			}
 		}
-		a.asked[t.path] = true
 	}
-	a.queue = append(a.queue, t)
-	if a.workers < e.opts.Cores-1 {
+	if len(a.queue)+len(a.first) > 0 && a.workers < e.opts.Cores-1 {
 		a.workers++
 		go e.aheadWorker()
 	}
@@ -86,45 +81,29 @@ func (e *Evaluator) aheadOf(t aheadTask) {
 // aheadWorker works until the queue is empty.
 func (e *Evaluator) aheadWorker() {
 	a := &e.parsing
-	w := &aheadWork{e: e}
 	for {
 		a.mu.Lock()
-		if len(a.queue) == 0 {
+		from := &a.queue
+		if len(a.first) > 0 {
+			from = &a.first
+		}
+		if len(*from) == 0 {
 			a.workers--
 			a.mu.Unlock()
 			return
 		}
-		last := len(a.queue) - 1
-		t := a.queue[last]
-		a.queue[last] = aheadTask{}
-		a.queue = a.queue[:last]
+		last := len(*from) - 1
+		t := (*from)[last]
+		(*from)[last] = aheadTask{}
+		*from = (*from)[:last]
 		a.mu.Unlock()
-		if t.node != nil {
-			w.search(t.node)
-		} else {
-			w.parse(t)
-		}
+		e.parseAhead(t)
 	}
 }
 
-// aheadWork is what a worker needs to parse.
-type aheadWork struct {
-	e        *Evaluator
-	parser   *parser.Parser
-	resolver *resolve.Resolver
-	warnings []*diag.Error
-	found    []foundPath
-	paths    int // seen, other than modules
-}
-
-type foundPath struct {
-	path    string
-	module  bool // an element of a list
-	applied bool // imported and applied
-}
-
-func (w *aheadWork) parse(t aheadTask) {
-	e, a := w.e, &w.e.parsing
+// parse parses a file unless that has been begun.
+func (e *Evaluator) parseAhead(t aheadTask) {
+	a := &e.parsing
 	file, err := e.ResolveExprPath(t.path)
 	if err != nil {
 		return // the evaluation will see for itself
@@ -135,14 +114,16 @@ func (w *aheadWork) parse(t aheadTask) {
 	if begun {
 		return
 	}
-	src, text, err := e.readSource(file)
+	r := e.takeReader()
+	defer e.giveReader(r)
+	src, err := r.read(file)
 	if err != nil {
 		return
 	}
 	f := &aheadFile{done: make(chan struct{})}
 	a.mu.Lock()
 	if _, begun = a.files[file]; !begun {
-		if t.small && len(text) > smallFile {
+		if t.small && src.Size > smallFile {
 			delete(a.asked, t.path)
 			begun = true
 		} else {
@@ -154,152 +135,16 @@ func (w *aheadWork) parse(t aheadTask) {
 		return
 	}
 	defer close(f.done)
-	if w.parser == nil {
-		o := e.parserOptions()
-		o.Ahead = true
-		o.Warn = func(d *diag.Error) { w.warnings = append(w.warnings, d) }
-		w.parser = parser.New(e.Symbols, e.Sources, o)
-		w.resolver = resolve.New(e.Symbols)
-	}
-	w.warnings = nil
-	f.size = len(text)
-	node, err := w.parser.Parse(src, text, parser.BasePaths{Dir: path.Dir(file), Home: e.opts.Home})
-	if err == nil {
-		err = w.resolver.Resolve(node, resolve.Scope{Globals: e.globals})
-	}
-	if err != nil {
-		return
-	}
-	f.node = node
-	f.unmet = w.parser.Unmet()
-	f.warnings = w.warnings
-	f.paths = w.parser.Paths()
-}
-
-// search queues the files that a tree seems to import.
-func (w *aheadWork) search(n ast.Node) {
-	w.found, w.paths = w.found[:0], 0
-	w.node(n)
-	for _, p := range w.found {
-		if w.paths <= parsePaths || p.module {
-			w.e.aheadOf(aheadTask{path: p.path, small: !p.applied})
-		}
-	}
-}
-
-// isSource tells whether a path may be that of an expression: it ends in .nix
-// or .expr, or, perhaps a folder, has no extension.
-func isSource(p string) bool {
-	switch path.Ext(p) {
-	case ".nix", ".expr", "":
-		return true
-	}
-	return false
-}
-
-func (w *aheadWork) node(n ast.Node) {
-	switch n := n.(type) {
-	case *ast.Call:
-		w.node(n.Fn)
-		for i, a := range n.Args {
-			if p, ok := literalPath(a); ok {
-				w.path(p, false, i == 0 && len(n.Args) > 1 && w.isImport(n.Fn))
-			} else {
-				w.node(a)
-			}
-		}
-	case *ast.List:
-		for _, x := range n.Elems {
-			if p, ok := literalPath(x); ok {
-				w.path(p, path.Ext(p) == ".nix", false)
-			} else {
-				w.node(x)
-			}
-		}
-	case *ast.Select:
-		w.node(n.Expr)
-		if n.Default != nil {
-			w.node(n.Default)
-		}
-	case *ast.Attrs:
-		w.set(n.Set)
-	case *ast.Let:
-		w.set(n.Set)
-		w.node(n.Body)
-	case *ast.Lambda:
-		if n.Formals != nil {
-			for i := range n.Formals.List {
-				if d := n.Formals.List[i].Default; d != nil {
-					w.node(d)
-				}
-			}
-		}
-		w.node(n.Body)
-	case *ast.With:
-		w.node(n.Scope)
-		w.node(n.Body)
-	case *ast.If:
-		w.node(n.Cond)
-		w.node(n.Then)
-		w.node(n.Else)
-	case *ast.Assert:
-		w.node(n.Cond)
-		w.node(n.Body)
-	case *ast.Unary:
-		w.node(n.X)
-	case *ast.Binary:
-		w.node(n.L)
-		w.node(n.R)
-	}
-}
-
-func (w *aheadWork) isImport(n ast.Node) bool {
-	v, ok := n.(*ast.Var)
-	return ok && v.Kind == ast.VarGlobal && v.Name == w.e.Sym.Import
-}
-
-func (w *aheadWork) set(s *ast.Set) {
-	for i := range s.Attrs {
-		if s.Attrs[i].Kind == ast.AttrPlain {
-			w.node(s.Attrs[i].Value)
-		}
-	}
-	for _, f := range s.Froms {
-		w.node(f)
-	}
-	for i := range s.Dynamic {
-		w.node(s.Dynamic[i].Value)
-	}
-}
-
-// literalPath is the path that ./x or ./x + "/y" stands for.
-func literalPath(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.Path:
-		return n.Abs, true
-	case *ast.Binary:
-		l, isPath := n.L.(*ast.Path)
-		r, isStr := n.R.(*ast.Str)
-		if n.Op == ast.OpAdd && isPath && isStr {
-			return CleanPath(l.Abs + r.Value), true
-		}
-	}
-	return "", false
-}
-
-// path notes a path literal: an argument, or an element of a list.
-func (w *aheadWork) path(p string, module, applied bool) {
-	if !module {
-		w.paths++
-	}
-	if isSource(p) && (module || w.paths <= parsePaths) {
-		w.found = append(w.found, foundPath{p, module, applied})
+	if parsed, err := r.file(file, src, nil, true); err == nil {
+		f.parsedFile = parsed
+		// What is imported and applied will be needed as soon as the file is.
+		e.aheadOf(slices.DeleteFunc(slices.Clone(parsed.imports), func(t aheadTask) bool { return !t.applied })...)
 	}
 }
 
 // parsedAhead is the tree of a file if a worker has parsed it or is at it.
 // Otherwise, or if it has an error, the caller parses it.
-func (m *Machine) parsedAhead(file string) (f aheadFile, ok bool) {
+func (m *Machine) parsedAhead(file string) (f parsedFile, ok bool) {
 	a := &m.E.parsing
 	if m.E.opts.Cores < 2 {
 		return f, false
@@ -322,7 +167,7 @@ func (m *Machine) parsedAhead(file string) (f aheadFile, ok bool) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	f = *w
-	w.node = nil // taken: a tree is evaluated once
+	f = w.parsedFile
+	w.parsedFile = parsedFile{} // taken: a tree is evaluated once
 	return f, f.node != nil
 }

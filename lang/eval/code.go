@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/packed"
 )
 
 // code is a node of the form in which trees are evaluated.
@@ -23,6 +24,7 @@ type codeTable struct {
 	mu       sync.Mutex
 	next     uint32
 	deferred chunked[deferred]
+	origins  chunked[origin] // of the deferred, for notes
 	nextL    uint32
 	lambdas  chunked[*lambda]
 }
@@ -30,6 +32,16 @@ type codeTable struct {
 func (t *codeTable) at(i uint32) *deferred { return t.deferred.at(i) }
 
 func (t *codeTable) lambda(i uint32) *lambda { return *t.lambdas.at(i) }
+
+// origin is where a deferred comes from, as far as that was noted.
+func (t *codeTable) origin(i uint32) (o origin) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.origins.peek(i); p != nil {
+		o = *p
+	}
+	return o
+}
 
 // add gives out the next deferred, to be filled in.
 func (t *codeTable) add() *deferred {
@@ -73,6 +85,21 @@ func (c *chunked[T]) at(i uint32) *T {
 	return &c.rest.Load()[i>>codeBits-firstChunks].Load()[i&(codeChunk-1)]
 }
 
+// peek is at, nil if there is no chunk.
+func (c *chunked[T]) peek(i uint32) *T {
+	k := i >> codeBits
+	var p *[codeChunk]T
+	if k < firstChunks {
+		p = c.first[k].Load()
+	} else if rest := c.rest.Load(); rest != nil {
+		p = rest[k-firstChunks].Load()
+	}
+	if p == nil {
+		return nil
+	}
+	return &p[i&(codeChunk-1)]
+}
+
 // grow is at, making the chunk if there is none; one at a time may do that.
 func (c *chunked[T]) grow(i uint32) *T {
 	k := i >> codeBits
@@ -95,19 +122,25 @@ func (c *chunked[T]) grow(i uint32) *T {
 // big set of packages few are looked at.
 type deferred struct {
 	index uint32
-	ready atomic.Bool
-	node  ast.Node
-	code  code
+	// pending is 0 once there is code. Before, code is a laterTree and pending one
+	// more than the offset in it, or code is a laterNode.
+	pending atomic.Uint32
+	code    code
 }
 
-func (e *Evaluator) newDeferred(node ast.Node) *deferred {
-	d := e.codes.add()
-	d.node = node
-	return d
-}
+// laterTree is a tree of which a part is to be compiled, laterNode a node.
+type (
+	laterTree packed.Tree
+	laterNode struct{ n ast.Node }
+)
+
+func (*laterTree) eval(*Machine, *frame) Value   { panic("eval: code that has not been compiled") }
+func (*laterTree) delay(*Machine, *frame) *Value { panic("eval: code that has not been compiled") }
+func (*laterNode) eval(*Machine, *frame) Value   { panic("eval: code that has not been compiled") }
+func (*laterNode) delay(*Machine, *frame) *Value { panic("eval: code that has not been compiled") }
 
 func (d *deferred) get(e *Evaluator) code {
-	if !d.ready.Load() {
+	if d.pending.Load() != 0 {
 		d.compile(e)
 	}
 	return d.code
@@ -116,13 +149,17 @@ func (d *deferred) get(e *Evaluator) code {
 func (d *deferred) compile(e *Evaluator) {
 	e.compiling.Lock()
 	defer e.compiling.Unlock()
-	if !d.ready.Load() {
-		d.code = e.compile(d.node)
-		if !e.opts.Notes {
-			d.node = nil
-		}
-		d.ready.Store(true)
+	at := d.pending.Load()
+	if at == 0 {
+		return
 	}
+	switch x := d.code.(type) {
+	case *laterTree:
+		d.code = e.compiler().code(&packed.Node{Tree: (*packed.Tree)(x), Offset: at - 1})
+	case *laterNode:
+		d.code = e.compiler().code(x.n)
+	}
+	d.pending.Store(0)
 }
 
 func (d *deferred) eval(m *Machine, f *frame) Value { return d.get(m.E).eval(m, f) }
@@ -138,7 +175,7 @@ func (l *lateIndex) thunk(m *Machine, c code, f *frame) *Value {
 	if i == 0 {
 		d := m.E.codes.add()
 		d.code = c
-		d.ready.Store(true)
+		d.pending.Store(0)
 		i = d.index + 1
 		l.i.Store(i) // two machines may both do this: either number will do
 	}

@@ -1,15 +1,109 @@
 package eval
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/seed192a40f6/glang/lang/ast"
+	"github.com/seed192a40f6/glang/lang/packed"
 	"github.com/seed192a40f6/glang/lang/parser"
 )
 
-func printNode(n ast.Node, symbols *ast.Symbols) string { return parser.Print(n, symbols) }
+// printNode is the text of an expression, packed or not.
+func printNode(n ast.Node, symbols *ast.Symbols) string {
+	return parser.Print(packed.Unpack(n), symbols)
+}
+
+// compiler makes code of trees. Nodes of packed trees are decoded into memory that
+// is used again: code keeps none.
+type compiler struct {
+	*Evaluator
+	decoder packed.Decoder
+	tree    *packed.Tree // that the nodes at hand come from; nil: none
+}
+
+// compiler is the evaluator's own; compiling is held.
+func (e *Evaluator) compiler() *compiler {
+	if e.compilerMemory == nil {
+		e.compilerMemory = &compiler{Evaluator: e}
+	}
+	return e.compilerMemory
+}
+
+// codeOf makes code of a tree, packed or not.
+func (e *Evaluator) codeOf(n ast.Node) code {
+	e.compiling.Lock()
+	defer e.compiling.Unlock()
+	return e.compiler().code(n)
+}
+
+// lazyCodeOf is codeOf for a position where the tree is delayed.
+func (e *Evaluator) lazyCodeOf(n ast.Node) code {
+	e.compiling.Lock()
+	defer e.compiling.Unlock()
+	c := e.compiler()
+	c.begin(n)
+	return c.compileLazy(n)
+}
+
+func (e *compiler) code(n ast.Node) code {
+	e.begin(n)
+	return e.compile(n)
+}
+
+func (e *compiler) begin(n ast.Node) {
+	e.tree = nil
+	if p, ok := n.(*packed.Node); ok {
+		e.tree = p.Tree
+		e.decoder.Reset()
+	}
+}
+
+// open decodes a node if it is packed.
+func (e *compiler) open(n ast.Node) ast.Node {
+	if p, ok := n.(*packed.Node); ok {
+		return e.decoder.Node(p)
+	}
+	return n
+}
+
+// keep is a node that stays valid.
+func (e *compiler) keep(n ast.Node) ast.Node {
+	if p, ok := n.(*packed.Node); ok {
+		return &packed.Node{Tree: p.Tree, Offset: p.Offset}
+	}
+	if e.tree != nil {
+		return e.tree.Cut(n)
+	}
+	return n
+}
+
+// later has d compile a node when it first runs. It returns the node, which stays
+// valid as long as packed ones at hand do.
+func (e *compiler) later(d *deferred, n ast.Node) ast.Node {
+	if _, ok := n.(*packed.Node); !ok && e.tree != nil {
+		n = e.tree.Cut(n)
+	}
+	if p, ok := n.(*packed.Node); ok {
+		d.code = (*laterTree)(p.Tree)
+		d.pending.Store(p.Offset + 1)
+		return n
+	}
+	d.code = &laterNode{n}
+	d.pending.Store(1)
+	return n
+}
+
+func (e *compiler) newDeferred(n ast.Node) *deferred {
+	d := e.codes.add()
+	e.note(d, e.later(d, n))
+	return d
+}
 
 // compile makes code for a node in a position where it is evaluated at once.
 // Nothing of where the node stands is needed: resolve has put that into the tree.
-func (e *Evaluator) compile(n ast.Node) code {
+func (e *compiler) compile(n ast.Node) code {
+	n = e.open(n)
 	c := e.compileNode(n)
 	if e.opts.Debugger != nil {
 		c = e.debugPoint(n, c)
@@ -20,7 +114,7 @@ func (e *Evaluator) compile(n ast.Node) code {
 	return c
 }
 
-func (e *Evaluator) compileNode(n ast.Node) code {
+func (e *compiler) compileNode(n ast.Node) code {
 	switch n := n.(type) {
 	case *ast.Int:
 		return newConst(e.numberAt(Int(n.Value), n.Start))
@@ -29,7 +123,7 @@ func (e *Evaluator) compileNode(n ast.Node) code {
 	case *ast.Str:
 		return newConst(String(n.Value, 0))
 	case *ast.Path:
-		return newConst(PathValue(n.Abs).at(n.Start))
+		return newConst(PathValue(strings.Clone(n.Abs)).at(n.Start))
 	case *ast.Interp:
 		return e.compileInterp(n.Parts, n.PartPos, n.Start, false)
 	case *ast.PathInterp:
@@ -78,7 +172,7 @@ func (e *Evaluator) compileNode(n ast.Node) code {
 }
 
 // compileLazy makes code for a node in a position where it is delayed.
-func (e *Evaluator) compileLazy(n ast.Node) code {
+func (e *compiler) compileLazy(n ast.Node) code {
 	c := e.compileLater(n)
 	if e.opts.Counts != nil {
 		if _, ok := c.(*lambda); !ok { // which may yet be given a name
@@ -88,7 +182,7 @@ func (e *Evaluator) compileLazy(n ast.Node) code {
 	return c
 }
 
-func (e *Evaluator) compileLater(n ast.Node) code {
+func (e *compiler) compileLater(n ast.Node) code {
 	switch n := n.(type) {
 	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.Lambda, *ast.Var, *ast.Select:
 		return e.compile(n)
@@ -99,8 +193,17 @@ func (e *Evaluator) compileLater(n ast.Node) code {
 			return e.compile(n)
 		}
 	case *ast.Binary:
-		if c := e.compileAddConst(n); c != nil {
+		if c := e.compileAddConst(n, n); c != nil {
 			return c
+		}
+	case *packed.Node:
+		switch n.Peek() {
+		case packed.Early:
+			return e.compile(n)
+		case packed.AddConst:
+			if c := e.compileAddConst(e.open(n).(*ast.Binary), n); c != nil {
+				return c
+			}
 		}
 	}
 	return e.newDeferred(n)
@@ -109,7 +212,7 @@ func (e *Evaluator) compileLater(n ast.Node) code {
 // compileHeld is compileLazy for what a list or a set holds: there it can be
 // seen, by printing it, that something has not been evaluated, and what the
 // evaluator knows early is not to show.
-func (e *Evaluator) compileHeld(n ast.Node) code {
+func (e *compiler) compileHeld(n ast.Node) code {
 	c := e.compileLazy(n)
 	early := c
 	if x, ok := c.(*countedLazy); ok {
@@ -125,7 +228,7 @@ func (e *Evaluator) compileHeld(n ast.Node) code {
 			}
 			n = p.X
 		}
-		if _, ok := n.(*ast.Select); !ok {
+		if _, ok := e.open(n).(*ast.Select); !ok {
 			return c // a literal
 		}
 	default:
@@ -137,7 +240,7 @@ func (e *Evaluator) compileHeld(n ast.Node) code {
 	return e.newDeferred(n)
 }
 
-func (e *Evaluator) compileAllLazy(ns []ast.Node) []code {
+func (e *compiler) compileAllLazy(ns []ast.Node) []code {
 	cs := make([]code, len(ns))
 	for i, n := range ns {
 		cs[i] = e.compileLazy(n)
@@ -145,7 +248,7 @@ func (e *Evaluator) compileAllLazy(ns []ast.Node) []code {
 	return cs
 }
 
-func (e *Evaluator) compileVar(n *ast.Var, pos ast.Pos) code {
+func (e *compiler) compileVar(n *ast.Var, pos ast.Pos) code {
 	switch n.Kind {
 	case ast.VarGlobal:
 		v := e.values[n.Index]
@@ -168,26 +271,27 @@ func (e *Evaluator) compileVar(n *ast.Var, pos ast.Pos) code {
 	return &localCode{level: n.Level, index: n.Index, pos: pos}
 }
 
-func (e *Evaluator) compileInterp(parts []ast.Node, pos []ast.Pos, at ast.Pos, path bool) code {
-	c := &interpCode{at: at, path: path, parts: make([]code, len(parts)), pos: pos}
+func (e *compiler) compileInterp(parts []ast.Node, pos []ast.Pos, at ast.Pos, path bool) code {
+	c := &interpCode{at: at, path: path, parts: make([]code, len(parts)), pos: slices.Clone(pos)}
 	for i, p := range parts {
 		c.parts[i] = e.compile(p)
 	}
 	return c
 }
 
-func (e *Evaluator) compileNames(path []ast.AttrName) []nameCode {
+func (e *compiler) compileNames(path []ast.AttrName) []nameCode {
 	out := make([]nameCode, len(path))
 	for i, n := range path {
 		out[i].sym = n.Sym
 		if n.Expr != nil {
-			out[i] = nameCode{expr: e.compile(n.Expr), pos: e.posOf(n.Expr), node: n.Expr}
+			x := e.open(n.Expr)
+			out[i] = nameCode{expr: e.compile(x), pos: e.posOf(x), node: e.keep(n.Expr)}
 		}
 	}
 	return out
 }
 
-func (e *Evaluator) compileSelect(n *ast.Select) code {
+func (e *compiler) compileSelect(n *ast.Select) code {
 	path := e.compileNames(n.Path)
 	base := e.compile(n.Expr)
 	if k, ok := base.(*constCode); ok && k.v.Kind() == KindAttrs && len(path) == 1 && path[0].expr == nil {
@@ -209,7 +313,7 @@ func (e *Evaluator) compileSelect(n *ast.Select) code {
 }
 
 // compileSet makes the code of a set or of what a let binds; lazy, that of values.
-func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos, lazy func(ast.Node) code) *setCode {
+func (e *compiler) compileSet(s *ast.Set, rec bool, pos ast.Pos, lazy func(ast.Node) code) *setCode {
 	c := &setCode{rec: rec, pos: pos, firstFrom: s.FirstFrom, slots: int(s.Frame), overrides: -1}
 	if rec {
 		c.overrides = s.Overrides
@@ -240,7 +344,7 @@ func (e *Evaluator) compileSet(s *ast.Set, rec bool, pos ast.Pos, lazy func(ast.
 
 // compileLambda makes the code of a function and of those that join its frame;
 // slots is the size of the frame around it if it joins that one.
-func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
+func (e *compiler) compileLambda(n *ast.Lambda, slots int) *lambda {
 	l := &lambda{pos: n.Start, doc: n.Doc, argName: n.Arg, slots: slots, joins: n.Joins, first: n.FirstSlot, arg: n.Arg != ast.NoSymbol, nargs: 1}
 	l.name.Store(uint32(n.Name))
 	if !n.Joins {
@@ -273,11 +377,11 @@ func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
 		l.inner = e.compileLambda(in, l.slots)
 		l.nargs += l.inner.nargs
 	} else {
-		l.body.node = n.Body
 		if e.opts.Debugger != nil {
 			scope, _ := e.scopeOf(n.Body)
-			l.body.code, l.body.node = &bodyPoint{l: l, body: e.newDeferred(n.Body), scope: scope}, nil
-			l.body.ready.Store(true)
+			l.body.code = &bodyPoint{l: l, body: e.newDeferred(n.Body), scope: scope}
+		} else {
+			e.later(&l.body, n.Body)
 		}
 		l.recycle = l.slots > 0 && e.opts.Calls == nil && e.opts.Debugger == nil
 	}
@@ -285,12 +389,12 @@ func (e *Evaluator) compileLambda(n *ast.Lambda, slots int) *lambda {
 	return l
 }
 
-func (e *Evaluator) compileCall(n *ast.Call) code {
+func (e *compiler) compileCall(n *ast.Call) code {
 	fn := e.compile(n.Fn)
 	args := e.compileAllLazy(n.Args)
 	for _, a := range n.Args {
 		if p, ok := a.(*ast.Path); ok && isSource(p.Abs) {
-			e.aheadOf(aheadTask{path: p.Abs})
+			e.aheadOf(aheadTask{path: strings.Clone(p.Abs)})
 		}
 	}
 	if e.opts.Calls != nil {
@@ -302,16 +406,17 @@ func (e *Evaluator) compileCall(n *ast.Call) code {
 	return &callCode{fn: fn, args: args, pos: n.Start}
 }
 
-func (e *Evaluator) compileAssert(n *ast.Assert) code {
-	c := &assertCode{cond: e.compile(n.Cond), body: e.compile(n.Body), pos: n.Start, node: n.Cond, e: e}
-	if b, ok := n.Cond.(*ast.Binary); ok && b.Op == ast.OpEq {
+func (e *compiler) compileAssert(n *ast.Assert) code {
+	cond := e.open(n.Cond)
+	c := &assertCode{cond: e.compile(cond), body: e.compile(n.Body), pos: n.Start, node: e.keep(n.Cond), e: e.Evaluator}
+	if b, ok := cond.(*ast.Binary); ok && b.Op == ast.OpEq {
 		c.eqL, c.eqR = e.compile(b.L), e.compile(b.R)
 		c.posL, c.posR = b.LPos, b.RPos
 	}
 	return c
 }
 
-func (e *Evaluator) compileUnary(n *ast.Unary) code {
+func (e *compiler) compileUnary(n *ast.Unary) code {
 	if n.Op == ast.OpNot {
 		return e.compileNot(n)
 	}
@@ -326,7 +431,7 @@ func (e *Evaluator) compileUnary(n *ast.Unary) code {
 }
 
 // compileNot is for !x. All of !!!!x are reported where x is, which is looked up once.
-func (e *Evaluator) compileNot(n *ast.Unary) code {
+func (e *compiler) compileNot(n *ast.Unary) code {
 	depth, x := 1, n.X
 	for {
 		u, ok := x.(*ast.Unary)
@@ -344,7 +449,7 @@ func (e *Evaluator) compileNot(n *ast.Unary) code {
 }
 
 // compileHasAttr is for x ? a; x ? a ? b is reported where x is, too.
-func (e *Evaluator) compileHasAttr(n *ast.HasAttr) code {
+func (e *compiler) compileHasAttr(n *ast.HasAttr) code {
 	chain := []*ast.HasAttr{n}
 	for {
 		in, ok := n.Expr.(*ast.HasAttr)
@@ -363,7 +468,7 @@ func (e *Evaluator) compileHasAttr(n *ast.HasAttr) code {
 }
 
 // compileConcat is for a ++ b, or many of them.
-func (e *Evaluator) compileConcat(n *ast.Binary) code {
+func (e *compiler) compileConcat(n *ast.Binary) code {
 	c := &concatChain{}
 	var x ast.Node = n
 	for {
@@ -387,7 +492,7 @@ func (e *Evaluator) compileConcat(n *ast.Binary) code {
 }
 
 // compileAdd is for a + b, or many of them.
-func (e *Evaluator) compileAdd(n *ast.Binary) code {
+func (e *compiler) compileAdd(n *ast.Binary) code {
 	var steps []*ast.Binary
 	for {
 		steps = append(steps, n)
@@ -414,7 +519,7 @@ func (e *Evaluator) compileAdd(n *ast.Binary) code {
 	return c
 }
 
-func (e *Evaluator) compileBinary(n *ast.Binary) code {
+func (e *compiler) compileBinary(n *ast.Binary) code {
 	switch n.Op {
 	case ast.OpEq, ast.OpNEq:
 		return &equalCode{l: e.compile(n.L), r: e.compile(n.R), neg: n.Op == ast.OpNEq}
@@ -455,7 +560,7 @@ func (e *Evaluator) compileBinary(n *ast.Binary) code {
 	return e.arith(name, op, l, r, neg, n.Start)
 }
 
-func (e *Evaluator) arith(name string, op ast.Op, l, r ast.Node, neg bool, pos ast.Pos) code {
+func (e *compiler) arith(name string, op ast.Op, l, r ast.Node, neg bool, pos ast.Pos) code {
 	v, ok := e.Global(name)
 	if !ok || v.Kind() != KindBuiltin {
 		panic("eval: the operator needs the builtin " + name)
@@ -472,7 +577,7 @@ func (e *Evaluator) arith(name string, op ast.Op, l, r ast.Node, neg bool, pos a
 
 // compileArg is compile for what the reference passes to a builtin: a variable
 // is forced there, at no position.
-func (e *Evaluator) compileArg(n ast.Node) code {
+func (e *compiler) compileArg(n ast.Node) code {
 	if v, ok := n.(*ast.Var); ok && v.Kind == ast.VarLocal {
 		return e.compileVar(v, ast.NoPos)
 	}
@@ -480,7 +585,7 @@ func (e *Evaluator) compileArg(n ast.Node) code {
 }
 
 // updateOperands flattens a // b // c as the reference does.
-func (e *Evaluator) updateOperands(c *updateCode, n *ast.Binary) {
+func (e *compiler) updateOperands(c *updateCode, n *ast.Binary) {
 	add := func(x ast.Node, what string) {
 		if b, ok := x.(*ast.Binary); ok && b.Op == ast.OpUpdate {
 			e.updateOperands(c, b)
@@ -492,8 +597,9 @@ func (e *Evaluator) updateOperands(c *updateCode, n *ast.Binary) {
 	add(n.R, "in the right operand of the update (//) operator")
 }
 
-// compileAddConst is for a variable plus or minus a literal.
-func (e *Evaluator) compileAddConst(n *ast.Binary) code {
+// compileAddConst is for a variable plus or minus a literal; at is the node, which
+// may be packed.
+func (e *compiler) compileAddConst(n *ast.Binary, at ast.Node) code {
 	v, ok := n.L.(*ast.Var)
 	if !ok || v.Kind != ast.VarLocal || n.Fn != nil {
 		return nil
@@ -513,15 +619,16 @@ func (e *Evaluator) compileAddConst(n *ast.Binary) code {
 	c.code = e.compile(n)
 	if e.opts.Notes {
 		d := e.codes.add()
-		d.code, d.node = c.code, n
-		d.ready.Store(true)
+		d.code = c.code
+		d.pending.Store(0)
+		e.note(d, at)
 		c.self.i.Store(d.index + 1)
 	}
 	return c
 }
 
 // posOf is the position that the reference reports for a node; some have none.
-func (e *Evaluator) posOf(n ast.Node) ast.Pos {
+func (e *compiler) posOf(n ast.Node) ast.Pos {
 	switch n := n.(type) {
 	case *ast.Int, *ast.Float, *ast.Str, *ast.Path, *ast.Let:
 		return ast.NoPos

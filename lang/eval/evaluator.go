@@ -30,7 +30,6 @@ import (
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
 	"github.com/seed192a40f6/glang/lang/parser"
-	"github.com/seed192a40f6/glang/lang/resolve"
 	"github.com/seed192a40f6/glang/store/storepath"
 )
 
@@ -42,11 +41,12 @@ type Evaluator struct {
 	// Sym are symbols that evaluation itself needs.
 	Sym Names
 
-	opts      Options
-	codes     codeTable
-	shapes    shapeTable
-	compiling sync.Mutex
-	machines  atomic.Uint32
+	opts           Options
+	codes          codeTable
+	shapes         shapeTable
+	compiling      sync.Mutex
+	compilerMemory *compiler // see compiler
+	machines       atomic.Uint32
 
 	globals  map[ast.Symbol]*ast.Builtin
 	values   []*Value // of globals, by Builtin.Index
@@ -67,6 +67,9 @@ type Evaluator struct {
 	debugMu     sync.Mutex
 	debugScopes map[ast.Node]*debugScope // if there is a debugger
 	debugOver   atomic.Bool              // it has had enough
+
+	readerMu sync.Mutex
+	readers  []*reader // those that nobody uses
 
 	files     fileCache
 	plainDirs stringSet // folders that are no symbolic links
@@ -325,60 +328,45 @@ func (e *Evaluator) parserOptions() parser.Options {
 	return o
 }
 
-func (m *Machine) parserOf() *parser.Parser {
-	if m.parser == nil {
-		o := m.E.parserOptions()
-		if m.helper && o.Warn != nil {
-			o.Warn = func(w *diag.Error) { m.warnings = append(m.warnings, w) }
-		}
-		m.parser = parser.New(m.E.Symbols, m.E.Sources, o)
-	}
-	return m.parser
-}
-
 // Parse parses and resolves an expression. dir is the folder that relative
 // paths in it start from.
 func (m *Machine) Parse(src *ast.Source, text []byte, dir string, locals ...map[ast.Symbol]uint32) (ast.Node, error) {
-	node, err := m.parserOf().Parse(src, text, parser.BasePaths{Dir: dir, Home: m.E.opts.Home})
-	if err != nil {
+	r := m.E.takeReader()
+	defer m.E.giveReader(r)
+	node, err := r.parser.Parse(src, text, parser.BasePaths{Dir: dir, Home: m.E.opts.Home})
+	if err = m.parsed(r, node, err, locals); err != nil {
 		return nil, err
 	}
-	if err := m.resolve(node, locals); err != nil {
-		return nil, err
-	}
-	m.E.keepTree(node)
+	m.E.keepTree(src, node)
 	return node, nil
 }
 
 // ParseBindings is Parse for bindings without braces ("a = 1; b = 2;"), which
 // become a set that is not recursive.
 func (m *Machine) ParseBindings(src *ast.Source, text []byte, dir string, locals ...map[ast.Symbol]uint32) (*ast.Attrs, error) {
-	set, err := m.parserOf().ParseBindings(src, text, parser.BasePaths{Dir: dir, Home: m.E.opts.Home})
-	if err != nil {
-		return nil, err
-	}
-	return set, m.resolve(set, locals)
+	r := m.E.takeReader()
+	defer m.E.giveReader(r)
+	set, err := r.parser.ParseBindings(src, text, parser.BasePaths{Dir: dir, Home: m.E.opts.Home})
+	return set, m.parsed(r, set, err, locals)
 }
 
-func (m *Machine) resolve(node ast.Node, locals []map[ast.Symbol]uint32) error {
-	if m.resolver == nil {
-		m.resolver = resolve.New(m.E.Symbols)
+// parsed does what follows on parsing, unless that failed.
+func (m *Machine) parsed(r *reader, node ast.Node, err error, locals []map[ast.Symbol]uint32) error {
+	m.warn(r.warnings)
+	if err != nil {
+		return err
 	}
 	if c := m.E.opts.Counts; c != nil {
-		c.addTree(node)
+		c.Exprs += m.E.countTree(node)
 	}
-	err := m.resolver.Resolve(node, resolve.Scope{Globals: m.E.globals, Locals: locals})
-	if err == nil && m.E.opts.Debugger != nil {
-		m.E.noteScopes(node, locals)
-	}
-	return err
+	return r.resolve(node, locals)
 }
 
 // Eval evaluates a tree that Parse returned in the base scope.
-func (m *Machine) Eval(node ast.Node) Value { return m.E.compile(node).eval(m, nil) }
+func (m *Machine) Eval(node ast.Node) Value { return m.E.codeOf(node).eval(m, nil) }
 
 // EvalLater is Eval put off until the value is needed.
-func (m *Machine) EvalLater(node ast.Node) *Value { return m.E.compileLazy(node).delay(m, nil) }
+func (m *Machine) EvalLater(node ast.Node) *Value { return m.E.lazyCodeOf(node).delay(m, nil) }
 
 // Scope is a frame of variables around an expression, outermost last: what a
 // REPL has defined, or what scopedImport is given.
@@ -400,7 +388,7 @@ func (m *Machine) NewScope(vars map[ast.Symbol]*Value) *Scope {
 }
 
 // EvalIn is Eval for a tree that was parsed with the names of a scope.
-func (m *Machine) EvalIn(s *Scope, node ast.Node) Value { return m.E.compile(node).eval(m, s.frame) }
+func (m *Machine) EvalIn(s *Scope, node ast.Node) Value { return m.E.codeOf(node).eval(m, s.frame) }
 
 // OSFiles are the files of the operating system.
 type OSFiles struct {
@@ -410,11 +398,16 @@ type OSFiles struct {
 
 // The methods of [Files].
 func (OSFiles) Open(name string) (fs.File, error)          { return os.Open(name) }
-func (o OSFiles) ReadFile(name string) ([]byte, error)     { return readFile(name, o.Room) }
+func (o OSFiles) ReadFile(name string) ([]byte, error)     { return readFile(name, nil, o.Room) }
 func (OSFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (OSFiles) Lstat(name string) (fs.FileInfo, error)     { return os.Lstat(name) }
 func (OSFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 func (OSFiles) Readlink(name string) (string, error)       { return os.Readlink(name) }
+
+// ReadFileInto is that of [FilesInto].
+func (o OSFiles) ReadFileInto(name string, buf []byte) ([]byte, error) {
+	return readFile(name, buf, o.Room)
+}
 
 func (e *Evaluator) lambdaTitle(l *lambda) string {
 	if l.symbol() == ast.NoSymbol {

@@ -137,6 +137,21 @@ func (a accessFiles) ReadFile(name string) ([]byte, error) {
 	return a.e.opts.Files.ReadFile(name)
 }
 
+// ReadFileInto is ReadFile into memory that is at hand, if it suffices and the
+// files are able to.
+func (a accessFiles) ReadFileInto(name string, buf []byte) ([]byte, error) {
+	if into, ok := a.e.opts.Files.(FilesInto); ok {
+		if o, _ := a.e.overlay(name); o == nil {
+			if err := a.e.CheckAccess(name); err != nil {
+				return buf, err
+			}
+			return into.ReadFileInto(name, buf)
+		}
+	}
+	text, err := a.ReadFile(name)
+	return append(buf, text...), err
+}
+
 func (a accessFiles) ReadDir(name string) ([]fs.DirEntry, error) {
 	if o, rest := a.e.overlay(name); o != nil {
 		return fs.ReadDir(o.FS, rest)

@@ -70,7 +70,7 @@ func TestReadFile(t *testing.T) {
 	}
 	for _, name := range names {
 		want, werr := os.ReadFile(name)
-		got, err := readFile(name, nil)
+		got, err := readFile(name, nil, nil)
 		if string(got) != string(want) || (err == nil) != (werr == nil) {
 			t.Errorf("%s: %d bytes, %v; want %d, %v", name, len(got), err, len(want), werr)
 		}

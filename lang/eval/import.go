@@ -90,73 +90,80 @@ func (m *Machine) evalFile(file string) Value {
 	return x
 }
 
-// ParseFile parses the file that an expression path was resolved to.
+// ParseFile parses the file that an expression path was resolved to. Nothing but
+// an evaluator understands the tree, unless it is unpacked; see package packed.
 func (m *Machine) ParseFile(file string, locals ...map[ast.Symbol]uint32) ast.Node {
 	if len(locals) == 0 {
 		if f, ok := m.parsedAhead(file); ok {
-			return m.takeAhead(f)
+			return m.takeFile(file, f)
 		}
 	}
-	src, text, err := m.E.readSource(file)
+	r := m.E.takeReader()
+	defer m.E.giveReader(r)
+	src, err := r.read(file)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}
-	m.Charge(int64(len(text)))
-	node, err := m.Parse(src, text, path.Dir(file), locals...)
-	if len(m.warnings) > 0 {
-		m.warnings = nil
-		m.Effect()
-	}
+	f, err := r.file(file, src, locals, false)
+	f.warnings = nil
+	m.warn(r.warnings)
 	if err != nil {
 		m.FailErr(ast.NoPos, err)
 	}
-	if m.parser.Paths() > 0 {
-		m.E.aheadOf(aheadTask{node: node})
-	}
-	if o, _ := m.E.overlay(file); o != nil && o.Internal {
-		m.E.allowMu.Lock()
-		m.E.internalAt = append(m.E.internalAt, posRange{src.Base, src.Base + ast.Pos(src.Size) + 1})
-		m.E.allowMu.Unlock()
-	}
-	return node
+	return m.takeFile(file, f)
 }
 
-// takeAhead takes over a file that was parsed ahead.
-func (m *Machine) takeAhead(f aheadFile) ast.Node {
-	m.Charge(int64(f.size))
+// warn hands on what a parser warned of; a helper leaves that to the main
+// evaluation.
+func (m *Machine) warn(warnings []*diag.Error) {
+	if len(warnings) == 0 {
+		return
+	}
+	if m.helper {
+		m.Effect()
+	}
+	warn := m.E.parserOptions().Warn
+	for _, w := range warnings {
+		warn(w)
+	}
+}
+
+// takeFile takes over a file that was parsed, perhaps ahead.
+func (m *Machine) takeFile(file string, f parsedFile) ast.Node {
+	e := m.E
+	m.Charge(int64(f.src.Size))
 	for _, name := range f.unmet {
-		m.E.Symbols.Meet(name)
+		e.Symbols.Meet(name)
 	}
-	if f.paths > 0 {
-		m.E.aheadOf(aheadTask{node: f.node})
+	e.aheadOf(f.imports...)
+	m.warn(f.warnings)
+	if c := e.opts.Counts; c != nil {
+		c.Exprs += f.exprs
 	}
-	for _, w := range f.warnings {
-		if m.E.opts.Warn != nil {
-			m.E.opts.Warn(w)
-		}
+	if o, _ := e.overlay(file); o != nil && o.Internal {
+		e.allowMu.Lock()
+		e.internalAt = append(e.internalAt, posRange{f.src.Base, f.src.Base + ast.Pos(f.src.Size) + 1})
+		e.allowMu.Unlock()
 	}
-	if c := m.E.opts.Counts; c != nil {
-		c.addTree(f.node)
-	}
-	m.E.keepTree(f.node)
+	e.keepTree(f.src, f.node)
 	return f.node
 }
 
-// readSource reads the text of an expression.
-func (e *Evaluator) readSource(file string) (*ast.Source, []byte, error) {
-	files := e.Files()
+// read reads the text of an expression.
+func (r *reader) read(file string) (*ast.Source, error) {
+	e := r.e
 	real, err := e.ResolveSymlinks(file, false)
 	if err != nil {
-		return nil, nil, e.FileError(file, err)
+		return nil, e.FileError(file, err)
 	}
-	text, err := files.ReadFile(real)
-	if err != nil {
-		return nil, nil, e.FileError(file, err)
+	files := accessFiles{e}
+	if r.text, err = files.ReadFileInto(real, r.text[:0]); err != nil {
+		return nil, e.FileError(file, err)
 	}
 	return &ast.Source{
-		Origin: ast.FromFile, Path: e.DisplayPath(file), Size: len(text),
+		Origin: ast.FromFile, Path: e.DisplayPath(file), Size: len(r.text),
 		Text: func() ([]byte, error) { return files.ReadFile(real) },
-	}, text, nil
+	}, nil
 }
 
 // ScopedImport evaluates a file with the attributes of a set in scope. Nothing

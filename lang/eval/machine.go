@@ -7,8 +7,6 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
-	"github.com/seed192a40f6/glang/lang/parser"
-	"github.com/seed192a40f6/glang/lang/resolve"
 )
 
 // Machine evaluates on one goroutine. It holds what need not be shared: slabs
@@ -69,7 +67,6 @@ type Machine struct {
 	helps     *Fan                // what a helper is at; team.mu is held
 	spare     [][]Attr            // memory of AttrsBuilders that are done
 	seen      map[*Value]struct{} // memory of ForceDeep
-	warnings  []*diag.Error       // of a helper's parser
 	siteBuf   []Site              // memory for samples
 	pathNames map[*selectCode]string
 }
@@ -77,13 +74,11 @@ type Machine struct {
 // workspace is what the next machine can use of one that was closed: making it
 // costs more than evaluating a small expression does.
 type workspace struct {
-	stack    []shadow // what is being evaluated, outermost first
-	args     []*Value // arguments of builtins being called
-	buf      []byte   // memory of writers that are done
-	joins    *joinCache
-	planned  plannedShape
-	parser   *parser.Parser
-	resolver *resolve.Resolver
+	stack   []shadow // what is being evaluated, outermost first
+	args    []*Value // arguments of builtins being called
+	buf     []byte   // memory of writers that are done
+	joins   *joinCache
+	planned plannedShape
 }
 
 const (
@@ -143,9 +138,6 @@ func (m *Machine) Close() {
 	m.dismiss()
 	if m.stopped != nil {
 		m.stopped()
-	}
-	if m.helper {
-		m.parser = nil // its warnings are for this machine
 	}
 	m.vacate()
 	m.E.untrack(m)

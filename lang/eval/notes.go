@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/packed"
 )
 
 // With [Options.Notes] errors say more than the reference's: where a value of
@@ -27,11 +28,11 @@ type trees struct {
 	byText map[*ast.Source]ast.Node
 }
 
-func (e *Evaluator) keepTree(n ast.Node) {
+// keepTree keeps a tree, packed or not.
+func (e *Evaluator) keepTree(src *ast.Source, n ast.Node) {
 	if !e.opts.Notes {
 		return
 	}
-	src := e.Sources.Of(n.Pos())
 	e.trees.mu.Lock()
 	defer e.trees.mu.Unlock()
 	if e.trees.byText == nil {
@@ -44,7 +45,38 @@ func (e *Evaluator) treeOf(pos ast.Pos) ast.Node {
 	src := e.Sources.Of(pos)
 	e.trees.mu.Lock()
 	defer e.trees.mu.Unlock()
-	return e.trees.byText[src]
+	return packed.Unpack(e.trees.byText[src])
+}
+
+// origin is the expression that a deferred was compiled from.
+type origin struct {
+	node  ast.Node
+	piece packed.Node // of a packed tree; node is nil
+}
+
+// key stands for the expression in maps; nil if there is none.
+func (o origin) key() any {
+	if o.piece.Tree != nil {
+		return o.piece
+	}
+	if o.node != nil {
+		return o.node
+	}
+	return nil
+}
+
+// note remembers where a deferred comes from.
+func (e *compiler) note(d *deferred, n ast.Node) {
+	if !e.opts.Notes {
+		return
+	}
+	o := origin{node: n}
+	if p, ok := n.(*packed.Node); ok {
+		o = origin{piece: *p}
+	}
+	e.codes.mu.Lock()
+	*e.codes.origins.grow(d.index) = o
+	e.codes.mu.Unlock()
 }
 
 // findNode is the first node below n that ok accepts.
@@ -151,7 +183,12 @@ func (e *Evaluator) literal(v *Value) ast.Pos {
 	text := v.Str()
 	e.trees.mu.Lock()
 	defer e.trees.mu.Unlock()
+	var d packed.Decoder
 	for _, tree := range e.trees.byText {
+		if p, ok := tree.(*packed.Node); ok {
+			d.Reset()
+			tree = d.Whole(p)
+		}
 		n := findNode(tree, func(n ast.Node) bool {
 			s, ok := n.(*ast.Str)
 			return ok && unsafe.StringData(s.Value) == unsafe.StringData(text) && len(s.Value) == len(text)
@@ -403,7 +440,7 @@ const maxCycle = 8
 // not be known, and the expression that was to be evaluated.
 type need struct {
 	pos  ast.Pos
-	node ast.Node
+	expr any // its origin's key
 }
 
 // cycle is the way from a value to itself; it ends with the value's second use.
@@ -417,12 +454,12 @@ func (m *Machine) cycle(v *Value, pos ast.Pos) []need {
 		n := need{pos: s.pos}
 		at := (*Value)(s.p)
 		if s.n&kindMask == kindThunk {
-			n.node = m.E.codes.at(at.aux).node
+			n.expr = m.E.codes.origin(at.aux).key()
 		}
 		steps = append(steps, n)
 		if at == v {
 			slices.Reverse(steps)
-			return append(steps, need{pos, n.node})
+			return append(steps, need{pos, n.expr})
 		}
 	}
 	return nil // another machine evaluates it
@@ -441,7 +478,7 @@ func (e *Evaluator) cycleNotes(err *diag.Error, needs []need) {
 		if s.pos == ownPos {
 			s.pos = ast.NoPos
 		}
-		if b := bound[n.node]; b != nil {
+		if b := bound[n.expr]; b != nil {
 			s.name = e.Symbols.Name(b.Name)
 			if s.pos == ast.NoPos {
 				s.pos = b.At
@@ -483,16 +520,25 @@ func (e *Evaluator) cycleNotes(err *diag.Error, needs []need) {
 }
 
 // bindingsOf finds the bindings whose values are the expressions of needs.
-func (e *Evaluator) bindingsOf(needs []need) map[ast.Node]*ast.Attr {
-	found := map[ast.Node]*ast.Attr{}
+func (e *Evaluator) bindingsOf(needs []need) map[any]*ast.Attr {
+	found := map[any]*ast.Attr{}
 	for _, n := range needs {
-		if n.node != nil {
-			found[n.node] = nil
+		if n.expr != nil {
+			found[n.expr] = nil
 		}
 	}
 	e.trees.mu.Lock()
 	defer e.trees.mu.Unlock()
 	for _, tree := range e.trees.byText {
+		keys := map[ast.Node]packed.Node{}
+		if p, ok := tree.(*packed.Node); ok {
+			d := packed.Decoder{Later: func(at packed.Node, n ast.Node) {
+				if _, ok := found[at]; ok {
+					keys[n] = at
+				}
+			}}
+			tree = d.Whole(p)
+		}
 		findNode(tree, func(n ast.Node) bool {
 			var s *ast.Set
 			switch n := n.(type) {
@@ -504,8 +550,12 @@ func (e *Evaluator) bindingsOf(needs []need) map[ast.Node]*ast.Attr {
 				return false
 			}
 			for i := range s.Attrs {
-				if _, ok := found[s.Attrs[i].Value]; ok {
-					found[s.Attrs[i].Value] = &s.Attrs[i]
+				var key any = s.Attrs[i].Value
+				if at, ok := keys[s.Attrs[i].Value]; ok {
+					key = at
+				}
+				if _, ok := found[key]; ok {
+					found[key] = &s.Attrs[i]
 				}
 			}
 			return false

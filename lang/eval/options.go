@@ -123,6 +123,12 @@ type Files interface {
 	Readlink(name string) (string, error)
 }
 
+// FilesInto are [Files] that read a file into memory that is at hand. ReadFileInto
+// returns buf with the file's contents appended, also if it fails.
+type FilesInto interface {
+	ReadFileInto(name string, buf []byte) ([]byte, error)
+}
+
 // Overlay is a tree that appears below the absolute folder Dir. Display is how
 // messages show Dir; a path below it is written Display + "/" + rest + Suffix.
 type Overlay struct {

@@ -234,7 +234,7 @@ func (t *team) recruit(m *Machine) {
 		t.spare = t.spare[:n-1]
 	} else {
 		h = m.E.Machine(m.ctx)
-		h.helper, h.parser = true, nil
+		h.helper = true
 		h.slabs = m.slabs
 		h.team = t
 	}

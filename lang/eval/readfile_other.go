@@ -4,11 +4,12 @@ package eval
 
 import "os"
 
-func readFile(name string, room func(int64) error) ([]byte, error) {
+func readFile(name string, buf []byte, room func(int64) error) ([]byte, error) {
 	if st, err := os.Stat(name); err == nil && room != nil {
 		if err := room(st.Size()); err != nil {
-			return nil, err
+			return buf, err
 		}
 	}
-	return os.ReadFile(name)
+	text, err := os.ReadFile(name)
+	return append(buf, text...), err
 }

@@ -14,15 +14,15 @@ import (
 const readPiece = 64 << 10
 
 // readFile reads as many bytes as the file is said to have, as the reference
-// does: nothing of a device, a pipe or what the kernel makes up under /proc,
+// does, and appends them to buf: nothing of a device, a pipe or what the kernel makes up under /proc,
 // and no more of a growing file than it had. Nor does it wait for a pipe to be
 // written to.
 //
 // It makes four system calls where os.ReadFile makes seven: no attempt to poll
 // the file, and no read to see that its end has come.
-func readFile(name string, room func(int64) error) ([]byte, error) {
+func readFile(name string, buf []byte, room func(int64) error) ([]byte, error) {
 	fail := func(op string, err error) ([]byte, error) {
-		return nil, &fs.PathError{Op: op, Path: name, Err: err}
+		return buf, &fs.PathError{Op: op, Path: name, Err: err}
 	}
 	fd, err := retry(func() (int, error) {
 		return syscall.Open(name, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
@@ -36,16 +36,20 @@ func readFile(name string, room func(int64) error) ([]byte, error) {
 		return fail("stat", err)
 	}
 	if st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
-		return nil, &diag.Error{Message: Messagef("read of %d bytes: %s", min(st.Size, readPiece), "Is a directory"), Cause: syscall.EISDIR}
+		return buf, &diag.Error{Message: Messagef("read of %d bytes: %s", min(st.Size, readPiece), "Is a directory"), Cause: syscall.EISDIR}
 	}
 	if room != nil {
 		if err := room(st.Size); err != nil {
-			return nil, err
+			return buf, err
 		}
 	}
-	b := make([]byte, 0, st.Size)
-	for len(b) < cap(b) {
-		n, err := retry(func() (int, error) { return syscall.Read(fd, b[len(b):cap(b)]) })
+	b := buf
+	if room := int64(cap(b) - len(b)); room < st.Size {
+		b = append(make([]byte, 0, int64(len(b))+st.Size), b...)
+	}
+	end := len(b) + int(st.Size)
+	for len(b) < end {
+		n, err := retry(func() (int, error) { return syscall.Read(fd, b[len(b):end]) })
 		if err != nil {
 			return fail("read", err)
 		}

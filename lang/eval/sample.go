@@ -125,12 +125,6 @@ type Counts struct {
 	Exprs               int64 // nodes of the trees that were parsed
 }
 
-// addTree counts the nodes of a tree.
-func (c *Counts) addTree(n ast.Node) {
-	c.Exprs++
-	ast.Children(n, c.addTree)
-}
-
 // The sizes in bytes of what Counts counts.
 const (
 	ValueSize = int64(unsafe.Sizeof(Value{}))

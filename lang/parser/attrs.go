@@ -53,7 +53,7 @@ func (p *Parser) push(t *target, a ast.Attr) {
 	if t.open {
 		p.attrs = append(p.attrs, a)
 	} else {
-		t.set.Attrs = append(t.set.Attrs, a)
+		t.set.Attrs = p.arena.Attrs.Append(t.set.Attrs, a)
 	}
 	attrs := p.attrsOf(t)
 	n := len(attrs)
@@ -75,7 +75,7 @@ func (p *Parser) pushDynamic(t *target, d ast.DynamicAttr) {
 	if t.open {
 		p.dynamics = append(p.dynamics, d)
 	} else {
-		t.set.Dynamic = append(t.set.Dynamic, d)
+		t.set.Dynamic = p.arena.Dynamics.Append(t.set.Dynamic, d)
 	}
 }
 
@@ -84,10 +84,8 @@ func (p *Parser) openSet() target {
 }
 
 func (p *Parser) closeSet(t *target) *ast.Set {
-	set := &ast.Set{Attrs: keep(&p.alloc, &p.alloc.attrs, p.attrs[t.base:]), Froms: t.froms, FirstFrom: t.id, Overrides: -1}
-	if len(p.dynamics) > t.dynBase {
-		set.Dynamic = append([]ast.DynamicAttr(nil), p.dynamics[t.dynBase:]...)
-	}
+	set := p.arena.Sets.Put(ast.Set{Attrs: p.arena.Attrs.Copy(p.attrs[t.base:]), Froms: t.froms, FirstFrom: t.id, Overrides: -1})
+	set.Dynamic = p.arena.Dynamics.Copy(p.dynamics[t.dynBase:])
 	p.attrs, p.dynamics = p.attrs[:t.base], p.dynamics[:t.dynBase]
 	return set
 }
@@ -97,7 +95,7 @@ func (p *Parser) parseSet(start int, rec bool) ast.Node {
 	p.expect(tLBrace)
 	set, bindings, _ := p.parseBindings()
 	p.expect(tRBrace)
-	return &ast.Attrs{At: ast.At{Start: p.at(start)}, Rec: rec, Set: set, Bindings: bindings}
+	return p.arena.AttrSets.Put(ast.Attrs{At: ast.At{Start: p.at(start)}, Rec: rec, Set: set, Bindings: bindings})
 }
 
 func (p *Parser) parseReplBindings() ast.Node {
@@ -105,7 +103,7 @@ func (p *Parser) parseReplBindings() ast.Node {
 	if n == 0 {
 		p.unexpected()
 	}
-	return &ast.Attrs{Set: set, Bindings: bindings}
+	return p.arena.AttrSets.Put(ast.Attrs{Set: set, Bindings: bindings})
 }
 
 // parseLet parses let … in ….
@@ -117,20 +115,27 @@ func (p *Parser) parseLet(start int) ast.Node {
 	if len(set.Dynamic) > 0 {
 		p.reject(&diag.Error{Kind: diag.Syntax, Pos: p.at(start), Message: "dynamic attributes not allowed in let"})
 	}
-	return &ast.Let{At: ast.At{Start: p.at(start)}, Set: set, Bindings: bindings, Body: body}
+	return p.arena.Lets.Put(ast.Let{At: ast.At{Start: p.at(start)}, Set: set, Bindings: bindings, Body: body})
 }
 
 // parseBindings parses bindings up to a token that begins none.
 func (p *Parser) parseBindings() (set *ast.Set, asWritten []ast.Binding, n int) {
 	t := p.openSet()
 	mark := len(p.binds)
+	run := pieceRun{first: -1}
 	for ; ; n++ {
 		switch p.tok().Type {
 		case tInherit:
+			run.first = -1
 			p.parseInherit(&t)
 			continue
 		case tID, tOrKw, tQuote, tDollarCurly:
-			p.parseBinding(&t)
+			p.packValues(&t, &run)
+			last := len(p.attrs)
+			value := p.parseBinding(&t)
+			if len(p.attrs) != last+1 || p.attrs[last].Value != value {
+				run.first = -1 // something else was done than to enter the value
+			}
 			continue
 		}
 		break
@@ -143,7 +148,7 @@ func (p *Parser) parseBindings() (set *ast.Set, asWritten []ast.Binding, n int) 
 }
 
 // parseBinding parses a.b = value;
-func (p *Parser) parseBinding(t *target) {
+func (p *Parser) parseBinding(t *target) ast.Node {
 	start := p.tok().Pos.Offset
 	mark := len(p.names)
 	p.pushAttrPath()
@@ -166,6 +171,7 @@ func (p *Parser) parseBinding(t *target) {
 			Path: append([]ast.AttrName(nil), path...), Value: value})
 	}
 	p.names = p.names[:mark]
+	return value
 }
 
 // insertDoc enters that a token is documented by a comment, unless it has one.
@@ -185,17 +191,17 @@ func (p *Parser) addAttr(t *target, path []ast.AttrName, value ast.Node, pos ast
 	for i, name := range path[:len(path)-1] {
 		var nested *ast.Attrs
 		if name.Expr != nil {
-			nested = &ast.Attrs{Set: &ast.Set{Overrides: -1}}
+			nested = p.arena.AttrSets.Put(ast.Attrs{Set: p.arena.Sets.Put(ast.Set{Overrides: -1})})
 			p.pushDynamic(cur, ast.DynamicAttr{At: pos, Name: name.Expr, Value: nested})
 		} else if a := p.find(cur, name.Sym); a != nil {
-			set, ok := unparen(a.Value).(*ast.Attrs)
+			set, ok := p.attrSet(a)
 			if !ok {
 				p.duplicate(p.showPath(path[:i+1]), pos, a.At)
 				return
 			}
 			nested = set
 		} else {
-			nested = &ast.Attrs{Set: &ast.Set{Overrides: -1}}
+			nested = p.arena.AttrSets.Put(ast.Attrs{Set: p.arena.Sets.Put(ast.Set{Overrides: -1})})
 			p.push(cur, ast.Attr{Name: name.Sym, At: pos, Value: nested})
 		}
 		inner = finished(nested.Set)
@@ -218,8 +224,8 @@ func (p *Parser) addNamed(t *target, path []ast.AttrName, def ast.Attr) {
 		p.push(t, def)
 		return
 	}
-	have, ok1 := unparen(old.Value).(*ast.Attrs)
-	add, ok2 := unparen(def.Value).(*ast.Attrs)
+	have, ok1 := p.attrSet(old)
+	add, ok2 := p.attrSet(&def)
 	if !ok1 || !ok2 {
 		p.duplicate(p.showPath(path), def.At, old.At)
 		return
@@ -235,8 +241,8 @@ func (p *Parser) addNamed(t *target, path []ast.AttrName, def ast.Attr) {
 		p.addNamed(&into, append(path[:len(path):len(path)], ast.AttrName{Sym: a.Name}), a)
 	}
 	p.leave()
-	have.Set.Dynamic = append(have.Set.Dynamic, add.Set.Dynamic...)
-	have.Set.Froms = append(have.Set.Froms, add.Set.Froms...)
+	have.Set.Dynamic = p.arena.Dynamics.Append(have.Set.Dynamic, add.Set.Dynamic...)
+	have.Set.Froms = p.arena.Nodes.Append(have.Set.Froms, add.Set.Froms...)
 	add.Set.Attrs, add.Set.Dynamic, add.Set.Froms = nil, nil, nil
 }
 
@@ -308,21 +314,21 @@ names:
 	p.next()
 	source := len(t.froms)
 	if from != nil {
-		t.froms = append(t.froms, from)
+		t.froms = p.arena.Nodes.Append(t.froms, from)
 	}
 	for _, name := range p.names[mark:] {
 		if old := p.find(t, name.Sym); old != nil {
 			p.duplicate(p.showSymbol(name.Sym), name.Start, old.At)
 			continue
 		}
-		v := leaf(&p.alloc, &p.alloc.vars)
+		v := p.arena.Vars.New()
 		a := ast.Attr{Name: name.Sym, At: name.Start, Value: v, Kind: ast.AttrInherited}
 		if from == nil {
 			v.Start, v.Name = name.Start, name.Sym
 		} else {
 			v.Start = fromPos
-			s := inner(&p.alloc, &p.alloc.selects)
-			s.Start, s.Expr, s.Path = name.Start, v, keep(&p.alloc, &p.alloc.names, []ast.AttrName{{Sym: name.Sym}})
+			s := p.arena.Selects.New()
+			s.Start, s.Expr, s.Path = name.Start, v, p.arena.Names.Copy([]ast.AttrName{{Sym: name.Sym}})
 			a.Value, a.Kind, a.From = s, ast.AttrInheritFrom, uint32(source)
 		}
 		p.push(t, a)
@@ -338,7 +344,7 @@ names:
 func (p *Parser) parseAttrPath() []ast.AttrName {
 	mark := len(p.names)
 	p.pushAttrPath()
-	path := keep(&p.alloc, &p.alloc.names, p.names[mark:])
+	path := p.arena.Names.Copy(p.names[mark:])
 	p.names = p.names[:mark]
 	return path
 }

@@ -108,13 +108,13 @@ func (p *Parser) parseExpr() (ast.Node, int) {
 		cond, _ := p.parseExpr()
 		p.expect(tSemicolon)
 		body, _ := p.parseExpr()
-		node = &ast.Assert{At: ast.At{Start: p.at(start)}, Cond: cond, Body: body}
+		node = p.arena.Asserts.Put(ast.Assert{At: ast.At{Start: p.at(start)}, Cond: cond, Body: body})
 	case tWith:
 		p.next()
 		scope, _ := p.parseExpr()
 		p.expect(tSemicolon)
 		body, _ := p.parseExpr()
-		node = &ast.With{At: ast.At{Start: p.at(start)}, Scope: scope, Body: body}
+		node = p.arena.Withs.Put(ast.With{At: ast.At{Start: p.at(start)}, Scope: scope, Body: body})
 	case tLet:
 		if p.peek(1).Type != tLBrace {
 			node = p.parseLet(start)
@@ -126,7 +126,7 @@ func (p *Parser) parseExpr() (ast.Node, int) {
 		then, _ := p.parseExpr()
 		p.expect(tElse)
 		els, _ := p.parseExpr()
-		node = &ast.If{At: ast.At{Start: p.at(start)}, Cond: cond, Then: then, Else: els}
+		node = p.arena.Ifs.Put(ast.If{At: ast.At{Start: p.at(start)}, Cond: cond, Then: then, Else: els})
 	}
 	if node == nil {
 		node = p.parseOp(0)
@@ -181,7 +181,7 @@ func (p *Parser) parseLambda(start int, arg ast.Symbol, formals *ast.Formals, ar
 	if formals != nil {
 		p.checkFormals(formals, start, arg)
 	}
-	l := &ast.Lambda{At: ast.At{Start: p.at(start)}, Arg: arg, ArgLast: argLast, Formals: formals, Body: body}
+	l := p.arena.Lambdas.Put(ast.Lambda{At: ast.At{Start: p.at(start)}, Arg: arg, ArgLast: argLast, Formals: formals, Body: body})
 	if len(p.docs) > 0 {
 		if doc, ok := p.docAt(start); ok {
 			setDoc(l, doc)
@@ -225,11 +225,11 @@ func (p *Parser) checkChain(n int) {
 // call applies a function to one more argument. Calls of calls are one call.
 func (p *Parser) call(pos ast.Pos, fn ast.Node, args ...ast.Node) ast.Node {
 	if c, ok := fn.(*ast.Call); ok {
-		c.Args = append(c.Args, args...)
+		c.Args = p.arena.Nodes.Append(c.Args, args...)
 		return c
 	}
-	c := inner(&p.alloc, &p.alloc.calls)
-	c.Start, c.Fn, c.Args = pos, fn, keep(&p.alloc, &p.alloc.nodes, args)
+	c := p.arena.Calls.New()
+	c.Start, c.Fn, c.Args = pos, fn, p.arena.Nodes.Copy(args)
 	return c
 }
 
@@ -254,7 +254,7 @@ func (p *Parser) parseOp(least uint8) ast.Node {
 		pos := p.at(p.tok().Pos.Offset)
 		p.next()
 		if op.prec == precHasAttr {
-			node = &ast.HasAttr{At: ast.At{Start: p.at(start)}, Expr: node, Path: p.parseAttrPath()}
+			node = p.arena.HasAttrs.Put(ast.HasAttr{At: ast.At{Start: p.at(start)}, Expr: node, Path: p.parseAttrPath()})
 			continue
 		}
 		next := op.prec + 1
@@ -265,7 +265,7 @@ func (p *Parser) parseOp(least uint8) ast.Node {
 		p.enter()
 		r := p.parseOp(next)
 		p.leave()
-		node = &ast.Binary{At: ast.At{Start: pos}, Op: op.op, L: node, R: r, LPos: p.at(start), RPos: rpos}
+		node = p.arena.Binaries.Put(ast.Binary{At: ast.At{Start: pos}, Op: op.op, L: node, R: r, LPos: p.at(start), RPos: rpos})
 		if op.assoc == none && p.operator().prec == op.prec {
 			p.unexpected()
 		}
@@ -278,7 +278,7 @@ func (p *Parser) parseUnary(op ast.Op, least uint8) ast.Node {
 	p.enter()
 	x := p.parseOp(least)
 	p.leave()
-	return &ast.Unary{At: ast.At{Start: pos}, Op: op, X: x}
+	return p.arena.Unaries.Put(ast.Unary{At: ast.At{Start: pos}, Op: op, X: x})
 }
 
 // startsOperand says whether a token begins an argument of a call.
@@ -320,7 +320,7 @@ func (p *Parser) parseSelect() (node ast.Node, cursed int) {
 	switch p.tok().Type {
 	case tDot:
 		p.next()
-		s := inner(&p.alloc, &p.alloc.selects)
+		s := p.arena.Selects.New()
 		s.Start, s.Expr, s.Path = p.at(start), node, p.parseAttrPath()
 		if p.tok().Type == tOrKw {
 			p.next()
@@ -354,14 +354,14 @@ func (p *Parser) warnCursed(node ast.Node, end int) {
 }
 
 func (p *Parser) variable(start int, name ast.Symbol) *ast.Var {
-	v := leaf(&p.alloc, &p.alloc.vars)
+	v := p.arena.Vars.New()
 	v.Start, v.Name = p.at(start), name
 	return v
 }
 
 func (p *Parser) str(start int, value string) *ast.Str {
-	s := leaf(&p.alloc, &p.alloc.strs)
-	s.Start, s.Value = p.at(start), p.alloc.keepText(value)
+	s := p.arena.Strs.New()
+	s.Start, s.Value = p.at(start), p.keepText(value)
 	return s
 }
 
@@ -374,18 +374,18 @@ func (p *Parser) parseSimple() ast.Node {
 		name := ast.Symbol(t.Pos.Line)
 		p.next()
 		if name == p.syms.curPos {
-			return &ast.CurPos{At: ast.At{Start: p.at(start)}}
+			return p.arena.CurPoss.Put(ast.CurPos{At: ast.At{Start: p.at(start)}})
 		}
 		p.meet(name)
 		return p.variable(start, name)
 	case tInt:
 		n, _ := strconv.ParseInt(t.Value, 10, 64) // the scanner has checked it
 		p.next()
-		return &ast.Int{At: ast.At{Start: p.at(start)}, Value: n}
+		return p.arena.Ints.Put(ast.Int{At: ast.At{Start: p.at(start)}, Value: n})
 	case tFloat:
 		f, _ := parseFloat(t.Value)
 		p.next()
-		return &ast.Float{At: ast.At{Start: p.at(start)}, Value: f}
+		return p.arena.Floats.Put(ast.Float{At: ast.At{Start: p.at(start)}, Value: f})
 	case tQuote:
 		p.next()
 		return p.parseString()
@@ -395,9 +395,9 @@ func (p *Parser) parseSimple() ast.Node {
 	case tPath, tHPath:
 		return p.parsePath()
 	case tSPath:
-		name := p.alloc.keepText(t.Value[1 : len(t.Value)-1])
+		name := p.keepText(t.Value[1 : len(t.Value)-1])
 		p.next()
-		return &ast.SearchPath{At: ast.At{Start: p.at(start)}, Name: name}
+		return p.arena.SearchPaths.Put(ast.SearchPath{At: ast.At{Start: p.at(start)}, Name: name})
 	case tURI:
 		return p.parseURI()
 	case tLParen:
@@ -405,14 +405,14 @@ func (p *Parser) parseSimple() ast.Node {
 		x, _ := p.parseExpr()
 		p.expect(tRParen)
 		if p.keep {
-			return &ast.Paren{At: ast.At{Start: p.at(start)}, X: x}
+			return p.arena.Parens.Put(ast.Paren{At: ast.At{Start: p.at(start)}, X: x})
 		}
 		return x
 	case tLet:
 		p.next()
 		set := p.parseSet(start, true)
-		s := inner(&p.alloc, &p.alloc.selects)
-		s.Expr, s.Path = set, keep(&p.alloc, &p.alloc.names, []ast.AttrName{{Sym: p.syms.body}})
+		s := p.arena.Selects.New()
+		s.Expr, s.Path = set, p.arena.Names.Copy([]ast.AttrName{{Sym: p.syms.body}})
 		return s
 	case tRec:
 		p.next()
@@ -438,7 +438,7 @@ func (p *Parser) parseList(start int) ast.Node {
 		}
 	}
 	p.expect(tRBracket)
-	l := &ast.List{At: ast.At{Start: p.at(start)}, Elems: keep(&p.alloc, &p.alloc.nodes, p.nodes[mark:])}
+	l := p.arena.Lists.Put(ast.List{At: ast.At{Start: p.at(start)}, Elems: p.arena.Nodes.Copy(p.nodes[mark:])})
 	p.nodes = p.nodes[:mark]
 	p.leave()
 	return l

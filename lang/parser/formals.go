@@ -11,7 +11,7 @@ import (
 // parseFormals parses { a, b ? c, ... } from its opening brace.
 func (p *Parser) parseFormals() *ast.Formals {
 	p.next()
-	f := &ast.Formals{}
+	f := p.arena.FormalSets.Put(ast.Formals{})
 	mark := len(p.formals)
 loop:
 	for {
@@ -44,7 +44,7 @@ loop:
 		p.unexpected()
 	}
 	p.next()
-	f.List = append([]ast.Formal(nil), p.formals[mark:]...)
+	f.List = p.arena.Formals.Copy(p.formals[mark:])
 	p.formals = p.formals[:mark]
 	return f
 }
@@ -52,7 +52,7 @@ loop:
 // checkFormals sorts formals by symbol and rejects names that occur twice. Of
 // several the reference names the one that was met first.
 func (p *Parser) checkFormals(f *ast.Formals, start int, arg ast.Symbol) {
-	f.Sorted = make([]int, len(f.List))
+	f.Sorted = p.arena.Indices.Take(len(f.List))
 	for i := range f.Sorted {
 		f.Sorted[i] = i
 	}

@@ -19,9 +19,11 @@ func TestJoin(t *testing.T) {
 			}
 		}
 	}
+	p, _ := newParser(Options{})
+	p.begin()
 	for _, dir := range []string{"/", "/x", "/x/y", "/x/y/z/w/v"} {
 		for _, text := range texts {
-			if got, want := join(dir, text), path.Clean(dir+"/"+text); got != want {
+			if got, want := p.join(dir, text), path.Clean(dir+"/"+text); got != want {
 				t.Errorf("join(%q, %q) = %q, want %q", dir, text, got, want)
 			}
 		}

@@ -15,12 +15,14 @@ package parser
 import (
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/packed"
 )
 
 // Severity is what to do about a construct that is allowed but discouraged.
@@ -52,9 +54,6 @@ type Options struct {
 	// Keep makes the parser keep what evaluation does not need: comments,
 	// parentheses and bindings as written.
 	Keep bool
-	// Ahead is for a text that evaluation may come to later or never: the names
-	// in it are not met, [Parser.Unmet] lists them.
-	Ahead bool
 	// AllErrors makes the parser go on after an error: the first one, which is
 	// the same without, has the others in its Also; errors have notes.
 	AllErrors bool
@@ -83,9 +82,6 @@ type Parser struct {
 	sources *ast.Sources
 	paths   BasePaths
 
-	grammar *participle.Parser[file]
-	lexer   *lexer.PeekingLexer
-
 	depth    int
 	literals int  // paths seen
 	bindings bool // parse the bindings of a REPL
@@ -93,20 +89,26 @@ type Parser struct {
 	soft     []*diag.Error // errors that parsing went on after
 	unmet    []ast.Symbol
 	partial  ast.Node // see Partial
+	ahead    bool     // the text may be evaluated later or never
 
-	syms  knownSymbols
-	alloc allocator
-	sets  setIndex
+	syms knownSymbols
+	sets setIndex
+	// arena is what the tree is made of: a new one, which the tree keeps, or brief.
+	arena  *ast.Arena
+	brief  ast.Arena
+	packer *packed.Encoder // packs values of large sets; nil: nothing does
+	packed ast.Slab[packed.Node]
 	// Stacks of what is being collected; each user takes what it pushed off again.
-	nodes    []ast.Node
-	attrs    []ast.Attr
-	names    []ast.AttrName
-	pieces   []piece
-	formals  []ast.Formal
-	binds    []ast.Binding
-	dynamics []ast.DynamicAttr
-	stripBuf []byte // for indented strings
-	inner    bool   // another parser uses it to find errors
+	nodes     []ast.Node
+	attrs     []ast.Attr
+	names     []ast.AttrName
+	pieces    []piece
+	formals   []ast.Formal
+	binds     []ast.Binding
+	dynamics  []ast.DynamicAttr
+	positions []ast.Pos
+	stripBuf  []byte // for indented strings
+	inner     bool   // another parser uses it to find errors
 }
 
 type knownSymbols struct {
@@ -117,6 +119,23 @@ type knownSymbols struct {
 type file struct {
 	Body ast.Node `parser:"@@"`
 }
+
+// engine is what a text needs of participle while it is parsed. Making one costs
+// more than parsing a small text, so they go from one parser to the next.
+type engine struct {
+	grammar *participle.Parser[file]
+	lexer   *lexer.PeekingLexer
+	window  []lexer.Token // the lexer's
+	parser  *Parser       // the one that has it
+}
+
+var engines = sync.Pool{New: func() any {
+	e := &engine{}
+	e.grammar = participle.MustBuild[file](participle.Lexer(Definition{}),
+		participle.ParseTypeWith[ast.Node](func(pl *lexer.PeekingLexer) (ast.Node, error) { return e.parser.production(pl) }))
+	e.lexer, e.window = openWindow()
+	return e
+}}
 
 // New makes a parser that interns names in symbols and enters texts in sources.
 func New(symbols *ast.Symbols, sources *ast.Sources, opts Options) *Parser {
@@ -131,21 +150,52 @@ func New(symbols *ast.Symbols, sources *ast.Sources, opts Options) *Parser {
 		body: symbols.Intern("body"), or: symbols.Intern("or"), curPos: symbols.Enter("__curPos", ast.HashName("__curPos")),
 		findFile: symbols.Intern("__findFile"), nixPath: symbols.Intern("__nixPath"),
 	}
-	p.grammar = participle.MustBuild[file](
-		participle.Lexer(Definition{opts}), participle.ParseTypeWith[ast.Node](p.production))
-	p.lexer = p.window.open()
 	return p
 }
 
 // Parse parses one expression. It enters src in the table of sources if it has
 // no base yet, and sets its Size. The error is a *diag.Error.
 func (p *Parser) Parse(src *ast.Source, text []byte, base BasePaths) (ast.Node, error) {
+	p.begin()
 	return p.parse(src, text, base, false)
 }
+
+// Brief is how [Parser.ParseBrief] parses.
+type Brief struct {
+	// Ahead is for a text that evaluation may come to later or never: the names
+	// in it are not met, [Parser.Unmet] lists them.
+	Ahead bool
+	// Packer, if not nil, packs the values of large sets: these are a
+	// [packed.Node], valid like the tree, that has not been resolved.
+	Packer *packed.Encoder
+}
+
+// ParseBrief is Parse for a tree that is valid until the parser, or the packer, is
+// used again: its nodes are those of the next text.
+func (p *Parser) ParseBrief(src *ast.Source, text []byte, base BasePaths, brief Brief) (ast.Node, error) {
+	p.brief.Reset()
+	p.packed.Reset()
+	p.arena, p.ahead, p.packer = &p.brief, brief.Ahead, brief.Packer
+	if src.Base == ast.NoPos {
+		src.Size = len(text)
+		p.sources.Add(src)
+	}
+	if p.packer == nil {
+		return p.parse(src, text, base, false)
+	}
+	p.packer.Begin(packed.Text{Base: src.Base, Dir: base.Dir, Size: len(text)})
+	node, err := p.parse(src, text, base, false)
+	p.packer.Seal(nil)
+	return node, err
+}
+
+// begin makes ready for a tree that is kept.
+func (p *Parser) begin() { p.arena, p.ahead, p.packer = new(ast.Arena), false, nil }
 
 // ParseBindings parses bindings without braces ("a = 1; b = 2;"), as a REPL
 // reads them.
 func (p *Parser) ParseBindings(src *ast.Source, text []byte, base BasePaths) (*ast.Attrs, error) {
+	p.begin()
 	node, err := p.parse(src, text, base, true)
 	if err != nil {
 		return nil, err
@@ -163,7 +213,7 @@ func (p *Parser) Partial() ast.Node { return p.partial }
 func (p *Parser) Paths() int { return p.literals }
 
 // Unmet are the names of the last text that have not been met, in the order in
-// which they will be once the text is evaluated; only with [Options.Ahead].
+// which they will be once the text is evaluated; only with [Brief.Ahead].
 func (p *Parser) Unmet() []ast.Symbol { return slices.Clone(p.unmet) }
 
 // meet is called for each name of a text in the reference's order: a name is
@@ -172,7 +222,7 @@ func (p *Parser) Unmet() []ast.Symbol { return slices.Clone(p.unmet) }
 func (p *Parser) meet(sym ast.Symbol) {
 	switch {
 	case p.symbols.Place(sym) != 0:
-	case !p.opts.Ahead:
+	case !p.ahead:
 		p.symbols.Meet(sym)
 	case len(p.unmet) == 0 || p.unmet[len(p.unmet)-1] != sym:
 		p.unmet = append(p.unmet, sym)
@@ -193,10 +243,16 @@ func (p *Parser) parse(src *ast.Source, text []byte, base BasePaths, bindings bo
 	p.partial = nil
 	p.unmet = p.unmet[:0]
 	p.sets.reset()
-	defer p.forget()
+	e := engines.Get().(*engine)
+	e.parser, p.window.buf = p, e.window
+	defer func() {
+		p.forget()
+		e.parser, p.window.buf = nil, nil
+		engines.Put(e)
+	}()
 	p.window.fill(&p.scanner)
-	p.lexer.LoadCheckpoint(lexer.Checkpoint{})
-	root, err := p.grammar.ParseFromLexer(p.lexer)
+	e.lexer.LoadCheckpoint(lexer.Checkpoint{})
+	root, err := e.grammar.ParseFromLexer(e.lexer)
 	if p.failure != nil || len(p.soft) > 0 {
 		if p.failure == nil {
 			p.partial = root.Body
@@ -221,7 +277,7 @@ func (p *Parser) forget() {
 	clear(p.binds)
 	clear(p.dynamics)
 	p.nodes, p.attrs, p.names, p.pieces = p.nodes[:0], p.attrs[:0], p.names[:0], p.pieces[:0]
-	p.formals, p.binds, p.dynamics = p.formals[:0], p.binds[:0], p.dynamics[:0]
+	p.formals, p.binds, p.dynamics, p.positions = p.formals[:0], p.binds[:0], p.dynamics[:0], p.positions[:0]
 }
 
 // errFailed tells participle that Parser.failure holds the error.

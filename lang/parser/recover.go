@@ -56,6 +56,7 @@ func (p *Parser) allErrors(first *diag.Error) []*diag.Error {
 	// defined twice, the parser itself finds in the mended text.
 	q := New(p.symbols, p.sources, p.opts)
 	q.inner = true
+	q.begin()
 	if p.partial, _ = q.parse(&ast.Source{Base: p.base}, v.mended, p.paths, p.bindings); p.partial == nil {
 		p.partial = q.partial
 	}

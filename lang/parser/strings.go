@@ -43,17 +43,16 @@ func (p *Parser) parseString() ast.Node {
 	}
 	nodes, positions := p.parseParts(nil)
 	p.expect(tQuote)
-	return &ast.Interp{At: ast.At{Start: p.at(start)}, Parts: nodes, PartPos: positions}
+	return p.arena.Interps.Put(ast.Interp{At: ast.At{Start: p.at(start)}, Parts: nodes, PartPos: positions})
 }
 
 // parseParts parses the text and interpolations of a string or path, up to a
 // token that is neither.
 func (p *Parser) parseParts(first ast.Node) ([]ast.Node, []ast.Pos) {
-	mark := len(p.nodes)
-	var positions []ast.Pos
+	mark, posMark := len(p.nodes), len(p.positions)
 	if first != nil {
 		p.nodes = append(p.nodes, first)
-		positions = append(positions, first.Pos())
+		p.positions = append(p.positions, first.Pos())
 	}
 	if p.tok().Type == tStr && p.peek(1).Type != tDollarCurly {
 		p.next() // text alone is no interpolation: a path such as a/b//c
@@ -75,11 +74,12 @@ func (p *Parser) parseParts(first ast.Node) ([]ast.Node, []ast.Pos) {
 			if n == 0 {
 				p.unexpected()
 			}
-			nodes := keep(&p.alloc, &p.alloc.nodes, p.nodes[mark:])
-			p.nodes = p.nodes[:mark]
+			nodes := p.arena.Nodes.Copy(p.nodes[mark:])
+			positions := p.arena.Poss.Copy(p.positions[posMark:])
+			p.nodes, p.positions = p.nodes[:mark], p.positions[:posMark]
 			return nodes, positions
 		}
-		positions = append(positions, pos)
+		p.positions = append(p.positions, pos)
 	}
 }
 
@@ -113,13 +113,12 @@ func (p *Parser) parseIndString(start int) ast.Node {
 // stripIndentation makes a node of an indented string's pieces.
 func (p *Parser) stripIndentation(start int, pieces []piece) ast.Node {
 	stripper := stripper{width: indentation(pieces), lineStart: true, buf: p.stripBuf}
-	mark := len(p.nodes)
-	var positions []ast.Pos
+	mark, posMark := len(p.nodes), len(p.positions)
 	for i, pc := range pieces {
 		if pc.expr != nil {
 			stripper.lineStart, stripper.dropped = false, 0
 			p.nodes = append(p.nodes, pc.expr)
-			positions = append(positions, pc.pos)
+			p.positions = append(p.positions, pc.pos)
 			continue
 		}
 		text := stripper.strip(pc.text)
@@ -130,12 +129,12 @@ func (p *Parser) stripIndentation(start int, pieces []piece) ast.Node {
 			s := p.str(start, view(text)) // which copies it
 			s.Start, s.Indented = pc.pos, true
 			p.nodes = append(p.nodes, s)
-			positions = append(positions, pc.pos)
+			p.positions = append(p.positions, pc.pos)
 		}
 	}
 	p.stripBuf = stripper.buf
-	parts := p.nodes[mark:]
-	p.nodes = p.nodes[:mark]
+	parts, positions := p.nodes[mark:], p.positions[posMark:]
+	p.nodes, p.positions = p.nodes[:mark], p.positions[:posMark]
 	if len(parts) == 0 {
 		s := p.str(start, "")
 		s.Indented = true
@@ -146,8 +145,8 @@ func (p *Parser) stripIndentation(start int, pieces []piece) ast.Node {
 			return s
 		}
 	}
-	return &ast.Interp{At: ast.At{Start: p.at(start)}, Indented: true,
-		Parts: keep(&p.alloc, &p.alloc.nodes, parts), PartPos: positions}
+	return p.arena.Interps.Put(ast.Interp{At: ast.At{Start: p.at(start)}, Indented: true,
+		Parts: p.arena.Nodes.Copy(parts), PartPos: p.arena.Poss.Copy(positions)})
 }
 
 // indentation is the smallest number of spaces that a line begins with. Lines
@@ -241,7 +240,7 @@ func trimLastLine(s []byte) []byte {
 
 // join is path.Clean(dir + "/" + text) for a clean dir, without its detours for
 // what most path literals are: ./a/b or ../../a.
-func join(dir, text string) string {
+func (p *Parser) join(dir, text string) string {
 	up, rest := dir, text
 	for {
 		if strings.HasPrefix(rest, "./") {
@@ -256,7 +255,11 @@ func join(dir, text string) string {
 		rest[0] == '.' || rest[0] == '/' || rest[len(rest)-1] == '/' {
 		return path.Clean(dir + "/" + text)
 	}
-	return up + "/" + rest
+	abs := p.arena.Text.Take(len(up) + 1 + len(rest))
+	n := copy(abs, up)
+	abs[n] = '/'
+	copy(abs[n+1:], rest)
+	return view(abs)
 }
 
 // parsePath parses a path, with or without interpolation.
@@ -264,7 +267,7 @@ func (p *Parser) parsePath() ast.Node {
 	t := p.tok()
 	start, text := t.Pos.Offset, t.Value
 	p.literals++
-	node := &ast.Path{At: ast.At{Start: p.at(start)}, Text: p.alloc.keepText(text)}
+	node := p.arena.Paths.Put(ast.Path{At: ast.At{Start: p.at(start)}, Text: p.keepText(text)})
 	warn := func(s Severity, setting, what string) {
 		if s != Ignore {
 			p.discourage(s, setting, start, what)
@@ -288,7 +291,7 @@ func (p *Parser) parsePath() ast.Node {
 			warn(p.opts.ShortPaths, "lint-short-path-literals", "relative path literal '"+diag.Quote(text)+
 				"' should be prefixed with '.' for clarity: './"+diag.Quote(text)+"'")
 		}
-		node.Abs = join(p.paths.Dir, text)
+		node.Abs = p.join(p.paths.Dir, text)
 	}
 	if t.Type == tPath && len(text) > 1 && text[len(text)-1] == '/' {
 		node.Abs += "/" // more follows
@@ -300,5 +303,5 @@ func (p *Parser) parsePath() ast.Node {
 	}
 	nodes, positions := p.parseParts(node)
 	p.expect(tPathEnd)
-	return &ast.PathInterp{At: node.At, Parts: nodes, PartPos: positions}
+	return p.arena.PathInterps.Put(ast.PathInterp{At: node.At, Parts: nodes, PartPos: positions})
 }

@@ -26,13 +26,13 @@ type window struct {
 	source *scanner
 }
 
-func (w *window) open() *lexer.PeekingLexer {
+// openWindow makes a lexer and gives the slice inside it.
+func openWindow() (*lexer.PeekingLexer, []lexer.Token) {
 	pl, err := lexer.Upgrade(&blanks{windowSize})
 	if err != nil {
 		panic(err) // blanks has no errors
 	}
-	w.buf = pl.Range(0, windowSize+1)
-	return pl
+	return pl, pl.Range(0, windowSize+1)
 }
 
 // blanks is a lexer of n empty tokens.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/diag"
+	"github.com/seed192a40f6/glang/lang/packed"
 )
 
 // Scope is what a tree may refer to from outside.
@@ -56,8 +57,12 @@ type Resolver struct {
 	// withDepth is the depth of that with's frame; where the others are, the
 	// withs know themselves.
 	withDepth uint32
-	err       *diag.Error
-	ordered   bool // go through names in the order in which they were met
+	scopes    []*ast.Scope // of the tree so far
+	// Packer packs packed expressions again, resolved; it has begun a tree. nil: there are none.
+	Packer  *packed.Encoder
+	decoder packed.Decoder
+	err     *diag.Error
+	ordered bool // go through names in the order in which they were met
 }
 
 // binding says that a symbol is slot of the frame at depth; depth 0 means unbound.
@@ -88,14 +93,22 @@ func (r *Resolver) Resolve(node ast.Node, scope Scope) error {
 	if err == nil {
 		return nil
 	}
+	if r.Packer != nil {
+		r.Packer.Seal(r.Scopes())
+	}
 	r.ordered = true
 	defer func() { r.ordered = false }()
 	return r.resolve(node, scope)
 }
 
+// Scopes are those that the last tree opens, by their numbers.
+func (r *Resolver) Scopes() []*ast.Scope { return slices.Clone(r.scopes) }
+
 func (r *Resolver) resolve(node ast.Node, scope Scope) error {
 	r.globals, r.err = scope.Globals, nil
 	r.depth, r.with, r.withDepth = 0, nil, 0
+	clear(r.scopes)
+	r.scopes = r.scopes[:0]
 	for i := len(scope.Locals) - 1; i >= 0; i-- {
 		r.depth++
 		for name, slot := range scope.Locals[i] {
@@ -276,6 +289,11 @@ func (r *Resolver) node(node ast.Node) {
 		r.variable(n.NixPath)
 	case *ast.Paren:
 		r.node(n.X)
+	case *packed.Node:
+		r.decoder.Reset()
+		x := r.decoder.Whole(n)
+		r.node(x)
+		*n = r.Packer.Add(x)
 	}
 }
 
@@ -355,7 +373,8 @@ func (r *Resolver) withNode(n *ast.With) {
 	r.node(n.Scope)
 	parent, parentDepth := r.with, r.withDepth
 	r.depth++
-	n.Opens = &ast.Scope{At: n.At, Parent: parent}
+	n.Opens = &ast.Scope{At: n.At, Parent: parent, Number: uint32(len(r.scopes))}
+	r.scopes = append(r.scopes, n.Opens)
 	if parent != nil {
 		n.Opens.Up = r.depth - parentDepth
 	}
