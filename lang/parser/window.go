@@ -3,6 +3,7 @@ package parser
 import (
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/alecthomas/participle/v2/lexer"
 
@@ -100,14 +101,18 @@ var (
 	_ lexer.BytesDefinition  = Definition{}
 )
 
-// Symbols names the kinds of tokens.
-func (d Definition) Symbols() map[string]lexer.TokenType {
-	m := map[string]lexer.TokenType{"EOF": lexer.EOF}
+// Symbols names the kinds of tokens. The map must not be changed.
+func (d Definition) Symbols() map[string]lexer.TokenType { return tokenTypes() }
+
+// tokenTypes is made once: participle asks for it three times a parser.
+var tokenTypes = sync.OnceValue(func() map[string]lexer.TokenType {
+	m := make(map[string]lexer.TokenType, tokenCount)
+	m["EOF"] = lexer.EOF
 	for i := 1; i < int(tokenCount); i++ {
 		m[tokenNames[i]] = lexer.TokenType(i)
 	}
 	return m
-}
+})
 
 // Lex scans what r holds.
 func (d Definition) Lex(filename string, r io.Reader) (lexer.Lexer, error) {
