@@ -7,6 +7,7 @@ import (
 	"github.com/seed192a40f6/glang/lang/ast"
 	"github.com/seed192a40f6/glang/lang/packed"
 	"github.com/seed192a40f6/glang/lang/parser"
+	"github.com/seed192a40f6/glang/lang/resolve"
 )
 
 // printNode is the text of an expression, packed or not.
@@ -20,6 +21,23 @@ type compiler struct {
 	*Evaluator
 	decoder packed.Decoder
 	tree    *packed.Tree // that the nodes at hand come from; nil: none
+
+	// For what has not been resolved.
+	resolver *resolve.Resolver
+	encoder  packed.Encoder
+}
+
+// resolved is a packed expression that has been resolved.
+func (e *compiler) resolved(p *packed.Node) *packed.Node {
+	if p.Peek() != packed.Raw {
+		return p
+	}
+	if e.resolver == nil {
+		e.resolver = resolve.New(e.Symbols)
+	}
+	x := e.decoder.Whole(p)
+	e.resolver.ResolveRaw(x, p, e.globals)
+	return e.encoder.Encode(x, p.Tree.Text(), e.resolver.Scopes()).Root()
 }
 
 // compiler is the evaluator's own; compiling is held.
@@ -47,6 +65,9 @@ func (e *Evaluator) lazyCodeOf(n ast.Node) code {
 }
 
 func (e *compiler) code(n ast.Node) code {
+	if p, ok := n.(*packed.Node); ok {
+		n = e.resolved(p)
+	}
 	e.begin(n)
 	return e.compile(n)
 }

@@ -43,7 +43,7 @@ func (e *Evaluator) takeReader() *reader {
 		o.Warn = func(d *diag.Error) { r.warnings = append(r.warnings, d) }
 	}
 	r.parser = parser.New(e.Symbols, e.Sources, o)
-	r.resolver.Packer = &r.encoder
+	r.resolver.Packer, r.resolver.Lazy = &r.encoder, !e.opts.Notes
 	if e.opts.Cores > 1 {
 		r.encoder.Operand = r.operand
 	}

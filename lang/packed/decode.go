@@ -225,6 +225,9 @@ func (d *Decoder) rare(k kind, bits byte) ast.Node {
 			n.NixPath = d.operator(bits)
 		}
 		return n
+	case kRaw:
+		d.int()
+		return d.node()
 	case kCurPos:
 		n := d.arena.CurPoss.New()
 		n.At = d.start()
@@ -243,14 +246,14 @@ func (d *Decoder) later(bits byte) ast.Node {
 		d.at += x
 	}
 	if !d.whole {
-		return d.laters.Put(Node{d.tree, uint32(at)})
+		return d.laters.Put(Node{Tree: d.tree, Offset: uint32(at)})
 	}
 	end, prev := d.at, d.prev
 	d.at, d.prev = at, d.tree.base
 	n := d.node()
 	d.at, d.prev = end, prev
 	if d.Later != nil {
-		d.Later(Node{d.tree, uint32(at)}, n)
+		d.Later(Node{Tree: d.tree, Offset: uint32(at)}, n)
 	}
 	return n
 }

@@ -15,10 +15,11 @@ type Encoder struct {
 	// element of a list, then without a call.
 	Operand func(x ast.Node, call *ast.Call)
 
-	tree  *Tree // being made
-	buf   []byte
-	prev  ast.Pos
-	depth int // of lengths
+	tree   *Tree // being made
+	buf    []byte
+	prev   ast.Pos
+	depth  int  // of lengths
+	refers bool // something that was added before has been referred to
 }
 
 // Text is what a tree was parsed from.
@@ -50,9 +51,27 @@ const largeTree = 64 << 10
 // Add packs an expression that will be part of the tree.
 func (e *Encoder) Add(n ast.Node) Node {
 	at := uint32(len(e.buf))
-	e.prev = e.tree.base
+	e.prev, e.refers = e.tree.base, false
 	e.node(n)
-	return Node{e.tree, at}
+	if e.refers {
+		return Node{Tree: e.tree, Offset: at}
+	}
+	return Node{e.tree, at, uint32(len(e.buf)) - at}
+}
+
+// AddRaw adds an expression that another encoder has added to its tree, as it
+// is. It does not if that refers to other parts of its tree.
+func (e *Encoder) AddRaw(n *Node, around *Around) (Node, bool) {
+	if n.size == 0 {
+		return Node{}, false
+	}
+	if k := len(e.tree.around); k == 0 || e.tree.around[k-1] != around {
+		e.tree.around = append(e.tree.around, around)
+	}
+	at := uint32(len(e.buf))
+	e.buf = appendUint(append(e.buf, byte(kRaw)<<3), uint64(len(e.tree.around)-1))
+	e.buf = append(e.buf, n.Tree.data[n.Offset:n.Offset+n.size]...)
+	return Node{Tree: e.tree, Offset: at}, true
 }
 
 // Seal makes what has been added readable before the tree is finished, until the
@@ -152,6 +171,7 @@ const (
 // later writes an expression with its length.
 func (e *Encoder) later(n ast.Node) {
 	if p, ok := n.(*Node); ok && p.Tree == e.tree {
+		e.refers = true
 		e.buf = appendUint(append(e.buf, byte(kLater)<<3|laterFar), uint64(p.Offset))
 		return
 	}

@@ -23,20 +23,42 @@ type Tree struct {
 	base   ast.Pos      // where the text begins
 	dir    string       // which relative path literals start from
 	scopes []*ast.Scope // by their numbers
+	around []*Around    // of expressions that are not resolved
 	root   uint32
 }
+
+// Around is what stands around an expression that has not been resolved, as
+// package resolve knows it: where the innermost bindings of names are, how many
+// frames there are, and the innermost with.
+type Around struct {
+	Names     []ast.Symbol
+	Slots     []Slot // of Names
+	Depth     uint32
+	With      *ast.Scope
+	WithDepth uint32
+}
+
+// Slot is a slot of the frame at a depth, counted from outside, from 1.
+type Slot struct{ Depth, Slot uint32 }
 
 // Size is how many bytes the tree takes, about.
 func (t *Tree) Size() int { return len(t.data) + 8*len(t.scopes) }
 
 // Root is the whole tree.
-func (t *Tree) Root() *Node { return &Node{t, t.root} }
+func (t *Tree) Root() *Node { return &Node{Tree: t, Offset: t.root} }
+
+// Scopes are those that the tree opens, by their numbers.
+func (t *Tree) Scopes() []*ast.Scope { return t.scopes }
+
+// Text is what the tree was parsed from.
+func (t *Tree) Text() Text { return Text{Base: t.base, Dir: t.dir} }
 
 // Node is an expression that has not been decoded. It is an [ast.Node] that
 // nothing but evaluation understands; [Unpack] makes another of it.
 type Node struct {
 	Tree   *Tree
 	Offset uint32
+	size   uint32 // in bytes, of what [Encoder.Add] returned; 0: it refers to others
 }
 
 // Pos is the position of the expression.
@@ -63,6 +85,7 @@ const (
 	AddConst        // a variable plus or minus a literal
 	Early           // a literal, a variable, a function, a selection
 	Set
+	Raw // what has not been resolved; see [Node.Around]
 )
 
 // Peek tells what n is.
@@ -75,6 +98,8 @@ func (n *Node) Peek() Peeked {
 		}
 	case kAttrs:
 		return Set
+	case kRaw:
+		return Raw
 	case kInt, kFloat, kStr, kPath, kLambda, kVar, kVarLocal, kVarWith, kVarGlobal, kSelect:
 		return Early
 	case kList:
@@ -83,6 +108,12 @@ func (n *Node) Peek() Peeked {
 		}
 	}
 	return Other
+}
+
+// Around is what stands around an expression that has not been resolved.
+func (n *Node) Around() *Around {
+	d := Decoder{data: n.Tree.data, at: int(n.Offset) + 1}
+	return n.Tree.around[d.int()]
 }
 
 // kind is what the first byte of a node says, shifted by three.
@@ -114,6 +145,7 @@ const (
 	kUnary
 	kBinary
 	kCurPos
+	kRaw // the number of what is around, then the expression, not resolved
 )
 
 // The bits of a first byte.
@@ -173,5 +205,5 @@ func held(n ast.Node) bool {
 
 // Cut packs an expression made of nodes that were decoded from the tree.
 func (t *Tree) Cut(n ast.Node) *Node {
-	return new(Encoder).Encode(n, Text{Base: t.base, Dir: t.dir}, t.scopes).Root()
+	return new(Encoder).Encode(n, t.Text(), t.scopes).Root()
 }

@@ -20,6 +20,8 @@ type trip struct {
 	globals map[ast.Symbol]*ast.Builtin
 	parser  *parser.Parser
 	res     *resolve.Resolver
+	late    *resolve.Resolver // of what is resolved later
+	opened  int               // that many
 	raw     packed.Encoder
 	enc     packed.Encoder
 	dec     packed.Decoder
@@ -27,7 +29,7 @@ type trip struct {
 
 func newTrip() *trip {
 	s := new(ast.Symbols)
-	x := &trip{symbols: s, globals: map[ast.Symbol]*ast.Builtin{}, res: resolve.New(s)}
+	x := &trip{symbols: s, globals: map[ast.Symbol]*ast.Builtin{}, res: resolve.New(s), late: resolve.New(s)}
 	x.parser = parser.New(s, new(ast.Sources), parser.Options{PipeOperators: true})
 	for i, n := range []string{"builtins", "true", "false", "null", "import", "map", "throw", "toString", "__sub", "__lessThan", "__findFile", "__nixPath"} {
 		x.globals[s.Intern(n)] = &ast.Builtin{Name: s.Intern(n), Index: i}
@@ -61,7 +63,41 @@ func (x *trip) text(t *testing.T, name, text string) (ok bool) {
 		t.Fatalf("%s: %v", name, err)
 	}
 	x.same(t, name, node, x.enc.Finish(brief, x.res.Scopes()))
+	x.lazily(t, name, node, src, text)
 	return true
+}
+
+// lazily leaves the values of large sets to be resolved when they are decoded.
+func (x *trip) lazily(t *testing.T, name string, node ast.Node, src *ast.Source, text string) {
+	t.Helper()
+	brief, err := x.parser.ParseBrief(src, []byte(text), parser.BasePaths{Dir: filepath.Dir(name), Home: "/home/x"}, parser.Brief{Packer: &x.raw})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	x.enc.Begin(packed.Text{Base: src.Base, Dir: filepath.Dir(name)})
+	x.res.Lazy = true
+	err = x.res.Resolve(brief, resolve.Scope{Globals: x.globals})
+	x.res.Lazy = false
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	tree := x.enc.Finish(brief, x.res.Scopes())
+	if got, want := parser.Print(packed.Unpack(tree.Root()), x.symbols), parser.Print(node, x.symbols); got != want {
+		t.Fatalf("%s:\n%s\nnot resolved yet:\n%s", name, want, got)
+	}
+	got := x.open(new(packed.Decoder), tree.Root())
+	if !reflect.DeepEqual(unnumbered(got), unnumbered(node)) {
+		t.Fatalf("%s: resolved later, the tree is another one", name)
+	}
+}
+
+// unnumbered takes the numbers of scopes away: what is resolved later has others.
+func unnumbered(n ast.Node) ast.Node {
+	if w, ok := n.(*ast.With); ok {
+		w.Opens.Number = 0
+	}
+	ast.Children(n, func(c ast.Node) { unnumbered(c) })
+	return n
 }
 
 func (x *trip) same(t *testing.T, name string, node ast.Node, tree *packed.Tree) {
@@ -76,7 +112,7 @@ func (x *trip) same(t *testing.T, name string, node ast.Node, tree *packed.Tree)
 	}
 	// In steps, as evaluation does it.
 	x.dec.Reset()
-	if got := open(&x.dec, x.dec.Node(tree.Root())); !reflect.DeepEqual(unset(got), unset(node)) {
+	if got := x.open(&x.dec, tree.Root()); !reflect.DeepEqual(unset(got), unset(node)) {
 		t.Fatalf("%s: unpacked in steps, the tree is another one", name)
 	}
 }
@@ -102,42 +138,48 @@ func unset(n ast.Node) ast.Node {
 }
 
 // open decodes what is packed in a tree.
-func open(d *packed.Decoder, n ast.Node) ast.Node {
+func (x *trip) open(d *packed.Decoder, n ast.Node) ast.Node {
 	if p, ok := n.(*packed.Node); ok {
-		return open(d, d.Node(p))
+		if p.Peek() == packed.Raw {
+			raw := new(packed.Decoder).Whole(p)
+			x.late.ResolveRaw(raw, p, x.globals)
+			p = new(packed.Encoder).Encode(raw, p.Tree.Text(), x.late.Scopes()).Root()
+			x.opened++
+		}
+		return x.open(d, d.Node(p))
 	}
 	v := reflect.ValueOf(n)
-	openFields(d, v.Elem())
+	x.openFields(d, v.Elem())
 	return n
 }
 
 var nodeType = reflect.TypeFor[ast.Node]()
 
-func openFields(d *packed.Decoder, v reflect.Value) {
+func (x *trip) openFields(d *packed.Decoder, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Interface:
 		if v.Type() == nodeType && !v.IsNil() {
-			v.Set(reflect.ValueOf(open(d, v.Interface().(ast.Node))))
+			v.Set(reflect.ValueOf(x.open(d, v.Interface().(ast.Node))))
 		}
 	case reflect.Pointer:
-		switch x := v.Interface().(type) {
+		switch n := v.Interface().(type) {
 		case *ast.Set, *ast.Formals:
 			if !v.IsNil() {
-				openFields(d, v.Elem())
+				x.openFields(d, v.Elem())
 			}
 		case ast.Node:
 			if !v.IsNil() {
-				open(d, x)
+				x.open(d, n)
 			}
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			openFields(d, v.Index(i))
+			x.openFields(d, v.Index(i))
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Field(i); f.CanSet() {
-				openFields(d, f)
+				x.openFields(d, f)
 			}
 		}
 	}
@@ -210,9 +252,17 @@ func largeSet(n int) string {
 
 func TestLargeSets(t *testing.T) {
 	x := newTrip()
-	for _, n := range []int{60, 64, 65, 80, 81, 1000} {
+	for _, n := range []int{60, 64, 65, 80, 81, 300} {
 		if !x.text(t, "/some/folder/file.nix", largeSet(n)) {
 			t.Errorf("a set of %d attributes is no expression", n)
+		}
+		x.opened = 0
+		text := "a: { b, c ? a }@d: let e = d; f = e; in with e; with f; " + strings.Replace(largeSet(n), "rec {", "{", 1)
+		if !x.text(t, "/some/folder/file.nix", text) {
+			t.Errorf("a set of %d attributes that is not recursive is no expression", n)
+		}
+		if n > 80 && x.opened < n/2 {
+			t.Errorf("of %d values %d were resolved later", n, x.opened)
 		}
 	}
 	for _, twice := range []string{"a1 = 1;", "r5.g.h = 1;", "m6.n3 = 1;", "a3.b = 1;"} {

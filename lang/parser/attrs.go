@@ -126,15 +126,18 @@ func (p *Parser) parseBindings() (set *ast.Set, asWritten []ast.Binding, n int) 
 	for ; ; n++ {
 		switch p.tok().Type {
 		case tInherit:
-			run.first = -1
+			p.packRun(&run, len(p.attrs))
 			p.parseInherit(&t)
 			continue
 		case tID, tOrKw, tQuote, tDollarCurly:
-			p.packValues(&t, &run)
+			p.beginRun(&t, &run)
 			last := len(p.attrs)
 			value := p.parseBinding(&t)
 			if len(p.attrs) != last+1 || p.attrs[last].Value != value {
-				run.first = -1 // something else was done than to enter the value
+				// Something else was done than to enter the value, which may refer to
+				// nodes that were made for it.
+				run.marks = run.marks[:0]
+				p.packRun(&run, last)
 			}
 			continue
 		}

@@ -22,34 +22,47 @@ type pieceRun struct {
 	marks []ast.Mark
 }
 
-// packValues packs the values of a run if they are many enough, and begins one.
-// Each of them was entered as an attribute of the set t, which is open; whatever
-// else is read into the set, and might refer to their nodes, ends the run.
-func (p *Parser) packValues(t *target, run *pieceRun) {
+// beginRun begins a run of values of the set t if there is none, or the one that
+// there is has become long enough. Each value of a run is entered as an attribute
+// of the set; before anything else is read into that the run ends.
+func (p *Parser) beginRun(t *target, run *pieceRun) {
 	if p.packer == nil || len(p.attrs)-t.base < largeSet {
 		return
 	}
-	switch {
-	case run.first < 0:
-		run.first = len(p.attrs)
-		run.marks = p.arena.Mark(run.marks[:0])
-	case len(p.attrs)-run.first >= pieceSize:
-		for i := run.first; i < len(p.attrs); i++ {
-			a := &p.attrs[i]
+	if run.first >= 0 && len(p.attrs)-run.first < pieceSize {
+		return
+	}
+	p.packRun(run, len(p.attrs))
+	run.first, run.marks = len(p.attrs), p.arena.Mark(run.marks[:0])
+}
+
+// packRun packs the values of a run, up to the attribute end, and takes their nodes
+// back, unless there are no marks: then something may refer to them.
+func (p *Parser) packRun(run *pieceRun, end int) {
+	if run.first < 0 {
+		return
+	}
+	for i := run.first; i < end; i++ {
+		a := &p.attrs[i]
+		if _, ok := a.Value.(*packed.Node); !ok {
 			a.Value = p.packed.Put(p.packer.Add(a.Value))
 		}
-		p.arena.Release(run.marks)
-		run.first = len(p.attrs)
 	}
+	if len(run.marks) > 0 {
+		p.arena.Release(run.marks)
+	}
+	run.first = -1
 }
 
 // attrSet is the value of an attribute if that is a set.
 func (p *Parser) attrSet(a *ast.Attr) (*ast.Attrs, bool) {
-	if n, ok := a.Value.(*packed.Node); ok && n.Peek() == packed.Set {
+	if n, ok := a.Value.(*packed.Node); ok {
 		p.packer.Seal(nil)
-		set := packed.Unpack(n).(*ast.Attrs)
-		unnumber(set)
-		a.Value = set
+		if n.Peek() == packed.Set {
+			set := packed.Unpack(n).(*ast.Attrs)
+			unnumber(set)
+			a.Value = set
+		}
 	}
 	set, ok := unparen(a.Value).(*ast.Attrs)
 	return set, ok

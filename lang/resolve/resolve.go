@@ -58,8 +58,11 @@ type Resolver struct {
 	// withs know themselves.
 	withDepth uint32
 	scopes    []*ast.Scope // of the tree so far
-	// Packer packs packed expressions again, resolved; it has begun a tree. nil: there are none.
-	Packer  *packed.Encoder
+	// Packer packs packed expressions again, resolved; it has begun a tree. nil: there
+	// are none.
+	Packer *packed.Encoder
+	// Lazy leaves packed expressions to ResolveRaw where that cannot fail.
+	Lazy    bool
 	decoder packed.Decoder
 	err     *diag.Error
 	ordered bool // go through names in the order in which they were met
@@ -289,12 +292,57 @@ func (r *Resolver) node(node ast.Node) {
 		r.variable(n.NixPath)
 	case *ast.Paren:
 		r.node(n.X)
-	case *packed.Node:
-		r.decoder.Reset()
-		x := r.decoder.Whole(n)
-		r.node(x)
-		*n = r.Packer.Add(x)
 	}
+}
+
+// maxAround bounds the names around an expression that is resolved later: each
+// time all of them are bound.
+const maxAround = 64
+
+// piece resolves a packed expression, or leaves it for later: most values of a
+// large set are never looked at. Within a with no name can be wrong. around is
+// what stands around all values of the set, nil as long as nobody has asked.
+func (r *Resolver) piece(n *packed.Node, around **packed.Around) {
+	if r.Lazy && r.with != nil && len(r.undo) <= maxAround && n.Peek() != packed.Early {
+		if *around == nil {
+			*around = r.surroundings()
+		}
+		if raw, ok := r.Packer.AddRaw(n, *around); ok {
+			*n = raw
+			return
+		}
+	}
+	r.decoder.Reset()
+	x := r.decoder.Whole(n)
+	r.node(x)
+	*n = r.Packer.Add(x)
+}
+
+func (r *Resolver) surroundings() *packed.Around {
+	a := &packed.Around{Depth: r.depth, With: r.with, WithDepth: r.withDepth}
+	for _, c := range r.undo {
+		if !slices.Contains(a.Names, c.sym) {
+			b := r.slot(c.sym)
+			a.Names, a.Slots = append(a.Names, c.sym), append(a.Slots, packed.Slot{Depth: b.depth, Slot: b.slot})
+		}
+	}
+	return a
+}
+
+// ResolveRaw resolves an expression that was left for later. The scopes that it
+// opens are numbered after those of its tree.
+func (r *Resolver) ResolveRaw(x ast.Node, n *packed.Node, globals map[ast.Symbol]*ast.Builtin) {
+	a := n.Around()
+	r.globals, r.err = globals, nil
+	r.scopes = append(r.scopes[:0], n.Tree.Scopes()...)
+	for i, name := range a.Names {
+		r.depth = a.Slots[i].Depth
+		r.bind(name, a.Slots[i].Slot)
+	}
+	r.depth, r.with, r.withDepth = a.Depth, a.With, a.WithDepth
+	r.node(x)
+	r.leave(0, r.depth)
+	r.with = nil
 }
 
 func (r *Resolver) binary(n *ast.Binary) {
@@ -422,6 +470,7 @@ func (r *Resolver) attrs(set *ast.Set, mark int, frames uint32) {
 		r.node(f)
 	}
 	bound := len(r.undo) > mark
+	var around *packed.Around
 	var order []int
 	if r.ordered {
 		order = r.order(len(set.Attrs), func(i int) ast.Symbol { return set.Attrs[i].Name })
@@ -431,6 +480,10 @@ func (r *Resolver) attrs(set *ast.Set, mark int, frames uint32) {
 			i = order[i]
 		}
 		a := &set.Attrs[i]
+		if p, ok := a.Value.(*packed.Node); ok {
+			r.piece(p, &around)
+			continue
+		}
 		switch a.Kind {
 		case ast.AttrPlain:
 			r.node(a.Value)
