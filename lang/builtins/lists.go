@@ -67,7 +67,7 @@ func filter(m *machine, pos ast.Pos, args []*value) value {
 	defer calls.End()
 	for i, e := range list {
 		r := calls.Call(i)
-		keep := forceBool(m, &r, pos, "while evaluating the return value of the filtering function passed to builtins.filter")
+		keep := resultBool(m, r, pos, "while evaluating the return value of the filtering function passed to builtins.filter")
 		switch {
 		case keep && !same:
 			out = append(out, e)
@@ -83,12 +83,13 @@ func filter(m *machine, pos ast.Pos, args []*value) value {
 	return eval.List(out)
 }
 
-// forceBool is m.ForceBool with the common case in line.
-func forceBool(m *machine, v *value, pos ast.Pos, context string) bool {
-	if v.Kind() == eval.KindBool {
-		return v.Bool()
+// resultBool is m.ForceBool for what a call has returned, which need not be on the
+// heap unless it is wrong.
+func resultBool(m *machine, r value, pos ast.Pos, context string) bool {
+	if r.Kind() == eval.KindBool {
+		return r.Bool()
 	}
-	return m.ForceBool(v, pos, context)
+	return m.ForceBool(m.NewValue(r), pos, context)
 }
 
 func elem(m *machine, pos ast.Pos, args []*value) value {
@@ -152,7 +153,7 @@ func anyOf(m *machine, pos ast.Pos, args []*value) value {
 	f := args[0]
 	for _, e := range m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.any") {
 		r := m.Call(f, pos, e)
-		if forceBool(m, &r, pos, "while evaluating the return value of the function passed to builtins.any") {
+		if resultBool(m, r, pos, "while evaluating the return value of the function passed to builtins.any") {
 			return eval.Bool(true)
 		}
 	}
@@ -164,7 +165,7 @@ func allOf(m *machine, pos ast.Pos, args []*value) value {
 	f := args[0]
 	for _, e := range m.ForceList(args[1], pos, "while evaluating the second argument passed to builtins.all") {
 		r := m.Call(f, pos, e)
-		if !forceBool(m, &r, pos, "while evaluating the return value of the function passed to builtins.all") {
+		if !resultBool(m, r, pos, "while evaluating the return value of the function passed to builtins.all") {
 			return eval.Bool(false)
 		}
 	}
@@ -220,7 +221,7 @@ func (s sorting) less(m *machine) func(a, b *value) bool {
 	}
 	return func(a, b *value) bool {
 		r := m.Call(s.f, ast.NoPos, a, b)
-		return forceBool(m, &r, s.pos, "while evaluating the return value of the sorting function passed to builtins.sort")
+		return resultBool(m, r, s.pos, "while evaluating the return value of the sorting function passed to builtins.sort")
 	}
 }
 
@@ -228,6 +229,7 @@ func (s sorting) less(m *machine) func(a, b *value) bool {
 func (s sorting) fork(m *machine) forker[*value] {
 	return func(list []*value, left, right int) (join func() bool, end func()) {
 		var sorted []*value
+		s := sorting{m.NewValue(s.f.Copy()), s.pos} // what sort was given is its own no longer than it runs
 		f := m.Fork(len(list), func(h *machine) {
 			p := peeksorter[*value]{list: slices.Clone(list), less: s.less(h), fork: s.fork(h)}
 			p.sort(0, len(list), left, right)
@@ -253,7 +255,7 @@ func partition(m *machine, pos ast.Pos, args []*value) value {
 	for _, e := range list {
 		m.Force(e, pos)
 		r := m.Call(f, pos, e)
-		if forceBool(m, &r, pos, "while evaluating the return value of the partition function passed to builtins.partition") {
+		if resultBool(m, r, pos, "while evaluating the return value of the partition function passed to builtins.partition") {
 			both[from] = e
 			from++
 		} else {
@@ -324,11 +326,11 @@ func concatMap(m *machine, pos ast.Pos, args []*value) value {
 	defer calls.End()
 	for i := range list {
 		r := calls.Call(i)
-		at := pos
 		if r.Kind() != eval.KindList {
-			at = m.PosOf(&r, m.PosOf(f, pos))
+			v := m.NewValue(r)
+			m.ForceList(v, m.PosOf(v, m.PosOf(f, pos)), "while evaluating the return value of the function passed to builtins.concatMap")
 		}
-		l := m.ForceList(&r, at, "while evaluating the return value of the function passed to builtins.concatMap")
+		l := r.List()
 		lists = append(eval.Grow(m, lists, 1), l)
 		n += len(l)
 	}

@@ -119,49 +119,49 @@ func constant(name string, global bool, doc, example string, f func(m *machine) 
 func typeTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
-			Name: "typeOf", Args: []string{"e"}, Fn: typeOf,
+			Name: "typeOf", Args: []string{"e"}, Fn: typeOf, Borrows: 0b1,
 			Doc: "The type of *e* as a word: `\"int\"`, `\"bool\"`, `\"string\"`, `\"path\"`, `\"null\"`, `\"set\"`, `\"list\"`, " +
 				"`\"lambda\"` or `\"float\"`.",
 			Example: `builtins.typeOf { } # => "set"`,
 		},
 		{
-			Name: "isAttrs", Args: []string{"e"}, Fn: ofKind(eval.KindAttrs),
+			Name: "isAttrs", Args: []string{"e"}, Fn: ofKind(eval.KindAttrs), Borrows: 0b1,
 			Doc: "Whether *e* is an attribute set.",
 		},
 		{
-			Name: "isList", Args: []string{"e"}, Fn: ofKind(eval.KindList),
+			Name: "isList", Args: []string{"e"}, Fn: ofKind(eval.KindList), Borrows: 0b1,
 			Doc: "Whether *e* is a list.",
 		},
 		{
-			Name: "isString", Args: []string{"e"}, Fn: ofKind(eval.KindString),
+			Name: "isString", Args: []string{"e"}, Fn: ofKind(eval.KindString), Borrows: 0b1,
 			Doc: "Whether *e* is a string.",
 		},
 		{
-			Name: "isInt", Args: []string{"e"}, Fn: ofKind(eval.KindInt),
+			Name: "isInt", Args: []string{"e"}, Fn: ofKind(eval.KindInt), Borrows: 0b1,
 			Doc: "Whether *e* is an integer.",
 		},
 		{
-			Name: "isFloat", Args: []string{"e"}, Fn: ofKind(eval.KindFloat),
+			Name: "isFloat", Args: []string{"e"}, Fn: ofKind(eval.KindFloat), Borrows: 0b1,
 			Doc: "Whether *e* is a floating-point number.",
 		},
 		{
-			Name: "isBool", Args: []string{"e"}, Fn: ofKind(eval.KindBool),
+			Name: "isBool", Args: []string{"e"}, Fn: ofKind(eval.KindBool), Borrows: 0b1,
 			Doc: "Whether *e* is a truth value.",
 		},
 		{
-			Name: "isPath", Args: []string{"e"}, Fn: ofKind(eval.KindPath),
+			Name: "isPath", Args: []string{"e"}, Fn: ofKind(eval.KindPath), Borrows: 0b1,
 			Doc: "Whether *e* is a path.",
 		},
 		{
-			Name: "isNull", Global: true, Args: []string{"e"}, Fn: ofKind(eval.KindNull),
+			Name: "isNull", Global: true, Args: []string{"e"}, Fn: ofKind(eval.KindNull), Borrows: 0b1,
 			Doc: "Whether *e* is `null`; the same as `e == null`.",
 		},
 		{
-			Name: "isFunction", Args: []string{"e"}, Fn: isFunction,
+			Name: "isFunction", Args: []string{"e"}, Fn: isFunction, Borrows: 0b1,
 			Doc: "Whether *e* is a function. A set with `__functor` is not one, though it can be called.",
 		},
 		{
-			Name: "functionArgs", Args: []string{"f"}, Fn: functionArgs,
+			Name: "functionArgs", Args: []string{"f"}, Fn: functionArgs, Borrows: 0b1,
 			Doc: "For a function that takes a set pattern, a set with the name of each attribute in the pattern " +
 				"and whether it has a default. Other functions give the empty set.",
 			Example: `builtins.functionArgs ({ x, y ? 1 }: x) # => { x = false; y = true; }`,
@@ -227,72 +227,72 @@ func numberTable() []eval.BuiltinDef {
 func listTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
-			Name: "map", Global: true, Args: []string{"f", "list"}, Fn: mapList,
+			Name: "map", Global: true, Args: []string{"f", "list"}, Fn: mapList, Borrows: 0b10,
 			Doc: "The list of the results of applying *f* to each element. Results are computed when they are " +
 				"needed.",
 			Example: `map (x: x * x) [ 1 2 3 ] # => [ 1 4 9 ]`,
 		},
 		{
-			Name: "filter", Args: []string{"f", "list"}, Fn: filter,
+			Name: "filter", Args: []string{"f", "list"}, Fn: filter, Borrows: 0b11,
 			Doc:     "The elements for which *f* returns true.",
 			Example: `builtins.filter (x: x > 1) [ 1 2 3 ] # => [ 2 3 ]`,
 		},
 		{
-			Name: "length", Args: []string{"e"}, Fn: length,
+			Name: "length", Args: []string{"e"}, Fn: length, Borrows: 0b1,
 			Doc: "The number of elements of a list.",
 		},
 		{
-			Name: "head", Args: []string{"list"}, Fn: head,
+			Name: "head", Args: []string{"list"}, Fn: head, Borrows: 0b1,
 			Doc: "The first element of a list; the empty list has none and is an error. It can be caught by " +
 				"nothing, so test for `[ ]` before.",
 		},
 		{
-			Name: "tail", Args: []string{"list"}, Fn: tail,
+			Name: "tail", Args: []string{"list"}, Fn: tail, Borrows: 0b1,
 			Doc: "The list without its first element. The empty list is an error.",
 		},
 		{
-			Name: "elemAt", Args: []string{"xs", "n"}, Fn: elemAt,
+			Name: "elemAt", Args: []string{"xs", "n"}, Fn: elemAt, Borrows: 0b11,
 			Doc:     "The element of *xs* at index *n*, counting from 0. An index outside of the list is an error.",
 			Example: `builtins.elemAt [ "a" "b" ] 1 # => "b"`,
 		},
 		{
-			Name: "elem", Args: []string{"x", "xs"}, Fn: elem,
+			Name: "elem", Args: []string{"x", "xs"}, Fn: elem, Borrows: 0b11,
 			Doc:     "Whether some element of *xs* equals *x*.",
 			Example: `builtins.elem 2 [ 1 2 ] # => true`,
 		},
 		{
-			Name: "concatLists", Args: []string{"lists"}, Fn: concatLists,
+			Name: "concatLists", Args: []string{"lists"}, Fn: concatLists, Borrows: 0b1,
 			Doc:     "All elements of several lists in one list.",
 			Example: `builtins.concatLists [ [ 1 ] [ 2 3 ] ] # => [ 1 2 3 ]`,
 		},
 		{
-			Name: "concatMap", Args: []string{"f", "list"}, Fn: concatMap,
+			Name: "concatMap", Args: []string{"f", "list"}, Fn: concatMap, Borrows: 0b11,
 			Doc:     "Applies *f*, which returns lists, to each element, and puts the lists together.",
 			Example: `builtins.concatMap (x: [ x x ]) [ 1 2 ] # => [ 1 1 2 2 ]`,
 		},
 		{
-			Name: "foldl'", Args: []string{"op", "nul", "list"}, Fn: foldl,
+			Name: "foldl'", Args: []string{"op", "nul", "list"}, Fn: foldl, Borrows: 0b101,
 			Doc: "Goes through a list from the left: *op* gets what there is so far, *nul* at first, and an " +
 				"element, and returns what there is then. Each such value is computed before the next one.",
 			Example: `builtins.foldl' (sum: x: sum + x) 0 [ 1 2 3 ] # => 6`,
 		},
 		{
-			Name: "any", Args: []string{"pred", "list"}, Fn: anyOf,
+			Name: "any", Args: []string{"pred", "list"}, Fn: anyOf, Borrows: 0b11,
 			Doc:     "Whether *pred* is true for at least one element. The elements after it are not looked at.",
 			Example: `builtins.any builtins.isInt [ "a" 1 ] # => true`,
 		},
 		{
-			Name: "all", Args: []string{"pred", "list"}, Fn: allOf,
+			Name: "all", Args: []string{"pred", "list"}, Fn: allOf, Borrows: 0b11,
 			Doc:     "Whether *pred* is true for every element.",
 			Example: `builtins.all builtins.isInt [ 1 2 ] # => true`,
 		},
 		{
-			Name: "genList", Args: []string{"generator", "length"}, Fn: genList,
+			Name: "genList", Args: []string{"generator", "length"}, Fn: genList, Borrows: 0b10,
 			Doc:     "A list of the given length; *generator* makes the elements of their indexes, which count from 0.",
 			Example: `builtins.genList (i: i * i) 4 # => [ 0 1 4 9 ]`,
 		},
 		{
-			Name: "sort", Args: []string{"comparator", "list"}, Fn: sort,
+			Name: "sort", Args: []string{"comparator", "list"}, Fn: sort, Borrows: 0b11,
 			Doc: "The list in order. *comparator* gets two elements and says whether the first one must come " +
 				"first; elements of which neither must keep their order. A comparator should be an order: if x " +
 				"comes before y and y before z, then x before z; if neither x before y nor y before x, and " +
@@ -301,13 +301,13 @@ func listTable() []eval.BuiltinDef {
 			Example: `builtins.sort builtins.lessThan [ 3 1 2 ] # => [ 1 2 3 ]`,
 		},
 		{
-			Name: "partition", Args: []string{"pred", "list"}, Fn: partition,
+			Name: "partition", Args: []string{"pred", "list"}, Fn: partition, Borrows: 0b11,
 			Doc: "Splits a list in two: the elements for which *pred* is true under `right`, the others under " +
 				"`wrong`.",
 			Example: `builtins.partition (x: x > 1) [ 1 2 3 ] # => { right = [ 2 3 ]; wrong = [ 1 ]; }`,
 		},
 		{
-			Name: "groupBy", Args: []string{"f", "list"}, Fn: groupBy,
+			Name: "groupBy", Args: []string{"f", "list"}, Fn: groupBy, Borrows: 0b11,
 			Doc:     "A set of lists: *f* names the attribute that an element goes to.",
 			Example: `builtins.groupBy (builtins.substring 0 1) [ "ab" "b" "ac" ] # => { a = [ "ab" "ac" ]; b = [ "b" ]; }`,
 		},
@@ -329,22 +329,22 @@ func listTable() []eval.BuiltinDef {
 func attrsTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
-			Name: "attrNames", Args: []string{"set"}, Fn: attrNames,
+			Name: "attrNames", Args: []string{"set"}, Fn: attrNames, Borrows: 0b1,
 			Doc:     "The names of the attributes of a set, sorted.",
 			Example: `builtins.attrNames { y = 1; x = 2; } # => [ "x" "y" ]`,
 		},
 		{
-			Name: "attrValues", Args: []string{"set"}, Fn: attrValues,
+			Name: "attrValues", Args: []string{"set"}, Fn: attrValues, Borrows: 0b1,
 			Doc:     "The values of the attributes of a set, in the order of their names.",
 			Example: `builtins.attrValues { y = 1; x = 2; } # => [ 2 1 ]`,
 		},
 		{
-			Name: "getAttr", Args: []string{"s", "set"}, Fn: getAttr,
+			Name: "getAttr", Args: []string{"s", "set"}, Fn: getAttr, Borrows: 0b11,
 			Doc:     "The attribute of *set* whose name is *s*; `set.${s}` as a function.",
 			Example: `builtins.getAttr "x" { x = 1; } # => 1`,
 		},
 		{
-			Name: "hasAttr", Args: []string{"s", "set"}, Fn: hasAttr,
+			Name: "hasAttr", Args: []string{"s", "set"}, Fn: hasAttr, Borrows: 0b11,
 			Doc:     "Whether *set* has an attribute of the name *s*; `set ? ${s}` as a function.",
 			Example: `builtins.hasAttr "y" { x = 1; } # => false`,
 		},
@@ -354,28 +354,28 @@ func attrsTable() []eval.BuiltinDef {
 				"that is not known. Unsafe because the result changes with the layout of sources.",
 		},
 		{
-			Name: "removeAttrs", Global: true, Args: []string{"set", "list"}, Fn: removeAttrs,
+			Name: "removeAttrs", Global: true, Args: []string{"set", "list"}, Fn: removeAttrs, Borrows: 0b11,
 			Doc:     "The set without the attributes whose names the list has. Names of no attribute are ignored.",
 			Example: `removeAttrs { x = 1; y = 2; } [ "x" "z" ] # => { y = 2; }`,
 		},
 		{
-			Name: "listToAttrs", Args: []string{"e"}, Fn: listToAttrs,
+			Name: "listToAttrs", Args: []string{"e"}, Fn: listToAttrs, Borrows: 0b1,
 			Doc: "Makes a set of a list of sets, each with a `name` and a `value`. Of several with one name the " +
 				"first counts.",
 			Example: `builtins.listToAttrs [ { name = "x"; value = 1; } ] # => { x = 1; }`,
 		},
 		{
-			Name: "intersectAttrs", Args: []string{"e1", "e2"}, Fn: intersectAttrs,
+			Name: "intersectAttrs", Args: []string{"e1", "e2"}, Fn: intersectAttrs, Borrows: 0b11,
 			Doc:     "The attributes of *e2* whose names *e1* has too. It takes time in the size of the smaller set.",
 			Example: `builtins.intersectAttrs { x = 1; } { x = 2; y = 3; } # => { x = 2; }`,
 		},
 		{
-			Name: "catAttrs", Args: []string{"attr", "list"}, Fn: catAttrs,
+			Name: "catAttrs", Args: []string{"attr", "list"}, Fn: catAttrs, Borrows: 0b11,
 			Doc:     "The values of the attribute *attr* of those sets in the list that have it.",
 			Example: `builtins.catAttrs "a" [ { a = 1; } { b = 2; } { a = 3; } ] # => [ 1 3 ]`,
 		},
 		{
-			Name: "mapAttrs", Args: []string{"f", "attrset"}, Fn: mapAttrs,
+			Name: "mapAttrs", Args: []string{"f", "attrset"}, Fn: mapAttrs, Borrows: 0b10,
 			Doc:     "A set with the same names, and as values what *f* returns for name and value.",
 			Example: `builtins.mapAttrs (name: value: name + value) { a = "1"; } # => { a = "a1"; }`,
 		},
@@ -391,30 +391,30 @@ func attrsTable() []eval.BuiltinDef {
 func stringTable() []eval.BuiltinDef {
 	return []eval.BuiltinDef{
 		{
-			Name: "toString", Global: true, Args: []string{"e"}, Fn: toString,
+			Name: "toString", Global: true, Args: []string{"e"}, Fn: toString, Borrows: 0b1,
 			Doc: "A string of a value: strings stay, paths are not copied to the store, numbers are written out, " +
 				"true is `\"1\"`, false and null are `\"\"`, a list is its elements with spaces between, a set needs " +
 				"`__toString` or `outPath`.",
 			Example: `toString [ 1 "a" true ] # => "1 a 1"`,
 		},
 		{
-			Name: "substring", Args: []string{"start", "len", "s"}, Fn: substring,
+			Name: "substring", Args: []string{"start", "len", "s"}, Fn: substring, Borrows: 0b111,
 			Doc: "The bytes of a string from an offset on, at most *len* of them; a negative *len* means up to the " +
 				"end. Offsets beyond the end give the empty string, a negative one is an error. The result " +
 				"depends on what *s* depends on.",
 			Example: `builtins.substring 1 2 "abcd" # => "bc"`,
 		},
 		{
-			Name: "stringLength", Args: []string{"e"}, Fn: stringLength,
+			Name: "stringLength", Args: []string{"e"}, Fn: stringLength, Borrows: 0b1,
 			Doc: "The length of a string in bytes.",
 		},
 		{
-			Name: "concatStringsSep", Args: []string{"separator", "list"}, Fn: concatStringsSep,
+			Name: "concatStringsSep", Args: []string{"separator", "list"}, Fn: concatStringsSep, Borrows: 0b11,
 			Doc:     "The strings of a list with a separator between them.",
 			Example: `builtins.concatStringsSep ", " [ "a" "b" ] # => "a, b"`,
 		},
 		{
-			Name: "replaceStrings", Args: []string{"from", "to", "s"}, Fn: replaceStrings,
+			Name: "replaceStrings", Args: []string{"from", "to", "s"}, Fn: replaceStrings, Borrows: 0b111,
 			Doc: "Replaces strings within a string: at each place the first string of *from* that is found there " +
 				"by its counterpart in *to*. Replacements are not searched again, and are evaluated only if used.",
 			Example: `builtins.replaceStrings [ "oo" "a" ] [ "a" "i" ] "foobar" # => "fabir"`,

@@ -224,6 +224,11 @@ func (c *callCode) eval(m *Machine, f *frame) Value {
 			return x
 		}
 	}
+	if fn.tag() == KindBuiltin {
+		if b := (*Builtin)(fn.p); b.Borrows != 0 && len(b.Args) == len(c.args) {
+			return m.callLending(b, c.args, f, c.pos)
+		}
+	}
 	base := m.reserve(len(c.args))
 	for i, a := range c.args {
 		v := a.delay(m, f)
@@ -263,19 +268,7 @@ type builtinCall struct {
 	pos  ast.Pos
 }
 
-func (c *builtinCall) eval(m *Machine, f *frame) Value {
-	n := len(c.args)
-	base := m.reserve(n)
-	for i, a := range c.args {
-		v := a.delay(m, f)
-		m.args[base+i] = v
-	}
-	m.beginCall(c.pos)
-	x := m.callBuiltin(c.b, base, n, c.pos)
-	m.calls--
-	m.argTop = base
-	return x
-}
+func (c *builtinCall) eval(m *Machine, f *frame) Value { return m.callLending(c.b, c.args, f, c.pos) }
 
 func (m *Machine) callBuiltin(b *Builtin, base, n int, pos ast.Pos) Value {
 	if b.NoTrace {

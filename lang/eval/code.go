@@ -170,7 +170,10 @@ func (d *deferred) delay(m *Machine, f *frame) *Value { return m.newThunk(d.inde
 // for the first time.
 type lateIndex struct{ i atomic.Uint32 }
 
-func (l *lateIndex) thunk(m *Machine, c code, f *frame) *Value {
+func (l *lateIndex) thunk(m *Machine, c code, f *frame) *Value { return m.newThunk(l.get(m, c), f) }
+
+// get is the number.
+func (l *lateIndex) get(m *Machine, c code) uint32 {
 	i := l.i.Load()
 	if i == 0 {
 		d := m.E.codes.add()
@@ -179,7 +182,7 @@ func (l *lateIndex) thunk(m *Machine, c code, f *frame) *Value {
 		i = d.index + 1
 		l.i.Store(i) // two machines may both do this: either number will do
 	}
-	return m.newThunk(i-1, f)
+	return i - 1
 }
 
 // eager is embedded in code that occurs in lazy positions only inside a deferred.

@@ -302,7 +302,7 @@ func (m *Machine) tryToString(v *Value, pos ast.Pos, opts CoerceOpts) (string, C
 	if !ok {
 		return "", 0, false
 	}
-	r := m.NewValue(m.Call(f, pos, v))
+	r := m.NewValue(m.Call(f, pos, m.NewValue(v.Copy()))) // v may be lent
 	opts.Canonicalise = true
 	s, ctx := m.coerceValue(r, pos, "while evaluating the result of the `__toString` attribute", opts)
 	return s, ctx, true

@@ -331,6 +331,7 @@ func (m *Machine) unwind(k mark, f *Failure) {
 	clear(entries)
 	clear(m.args[k.argTop:m.argTop])
 	m.sp, m.argTop, m.calls, m.depth, m.captures = k.sp, k.argTop, k.calls, k.depth, k.captures
+	m.lentTo = nil
 	m.points = m.points[:k.points]
 }
 

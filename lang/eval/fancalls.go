@@ -26,6 +26,7 @@ func (m *Machine) FanOutCalls(f *Value, list []*Value, pos ast.Pos) Calls {
 	if len(list) < callsWide || !m.WantsFan(len(list)) {
 		return c
 	}
+	f = m.NewValue(f.Copy()) // which may be lent, and helpers that are late still use it
 	c.results = m.newSlots(len(list))
 	for i, x := range list {
 		c.results[i] = m.Lazy(f, x)

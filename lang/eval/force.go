@@ -45,6 +45,12 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 				m.captures = captures
 				return
 			}
+		case kindLent:
+			// No other machine knows of it, and what it captures counts for the caller.
+			v.kind = m.hole
+			m.begin(v, k, pos)
+			m.publish(v, m.E.codes.at(v.aux).eval(m, v.frame()))
+			return
 		case kindApply:
 			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 				m.begin(v, k, pos)

@@ -89,9 +89,7 @@ func (m *Machine) newFrame(up *frame, n int) *frame {
 // small, or was the last thing cut from the slab.
 func (m *Machine) releaseFrame(f *frame, n int) {
 	if n < maxFreed {
-		for i := range uint32(n) { // a call of clear takes longer
-			*f.slot(i) = nil
-		}
+		clear(unsafe.Slice(f.slot(0), n))
 		f.up, m.freed[n] = m.freed[n], f
 		return
 	}

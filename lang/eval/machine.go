@@ -26,8 +26,10 @@ type Machine struct {
 	freed     [maxFreed]*frame // by number of slots, linked through up
 
 	workspace
-	sp     int // of stack
-	argTop int // of args
+	sp       int              // of stack
+	argTop   int              // of args
+	lentTo   *[lentSlab]Value // see lend.go
+	lentNext int
 
 	// captures counts what was made in the innermost running function that may
 	// refer to its frame: thunks and functions. Each function and each thunk

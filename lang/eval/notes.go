@@ -453,7 +453,7 @@ func (m *Machine) cycle(v *Value, pos ast.Pos) []need {
 		}
 		n := need{pos: s.pos}
 		at := (*Value)(s.p)
-		if s.n&kindMask == kindThunk {
+		if k := s.n & kindMask; k == kindThunk || k == kindLent {
 			n.expr = m.E.codes.origin(at.aux).key()
 		}
 		steps = append(steps, n)

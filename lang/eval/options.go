@@ -242,6 +242,10 @@ type BuiltinDef struct {
 	// Fn is called with as many arguments as Args has; they are unforced. The
 	// slice args must not be kept.
 	Fn func(m *Machine, pos ast.Pos, args []*Value) Value
+	// Borrows has a bit for each argument, the lowest for the first, that Fn is done
+	// with when it returns: neither its result nor anything else refers to that
+	// value (but perhaps to what the value refers to). Its memory is used again.
+	Borrows uint8
 	// Value computes a constant, on first use, or, if Eager, beforehand: then
 	// the compiler sees it.
 	Value func(m *Machine) Value

@@ -42,14 +42,22 @@ func (c *select1) delay(m *Machine, f *frame) *Value { return c.delayed(m, f, c)
 // delayed makes no thunk where the value is there and evaluated. It copies the
 // value, for what it selects counts as unevaluated, and is not the same function.
 func (c *selectCode) delayed(m *Machine, f *frame, self code) *Value {
+	if x := c.atHand(f); x != nil {
+		return m.NewValue(ready(x.Copy()))
+	}
+	return c.self.thunk(m, self, f)
+}
+
+// atHand is the value if it is there and evaluated, else nil.
+func (c *selectCode) atHand(f *frame) *Value {
 	if !c.dynamic && len(c.path) == 1 {
 		if v := peek(c.base, f); v != nil && v.Kind() == KindAttrs {
 			if x, ok := v.Attrs().Get(c.path[0].sym); ok && x.Forced() {
-				return m.NewValue(ready(x.Copy()))
+				return x
 			}
 		}
 	}
-	return c.self.thunk(m, self, f)
+	return nil
 }
 
 // peek is the value of a variable if it is in its slot already.

@@ -71,6 +71,7 @@ const (
 	kindLazy                                                 // a Go function
 	kindFailed                                               // evaluation failed, with this error
 	kindBlackhole                                            // being evaluated; see force.go
+	kindLent                                                 // as kindThunk; see lend.go
 )
 
 const (
