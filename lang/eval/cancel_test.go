@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,8 +79,8 @@ func cancelled(t *testing.T, text string) {
 		m := e.Machine(ctx)
 		runtime.LockOSThread() // until the end of the goroutine: its time is that of evaluation
 		thread := unix.Gettid()
-		var at time.Duration
-		timer := time.AfterFunc(after*time.Millisecond, func() { at = used(thread); cancel() })
+		var at atomic.Int64 // evaluation may end by itself meanwhile
+		timer := time.AfterFunc(after*time.Millisecond, func() { at.Store(int64(used(thread))); cancel() })
 		src := &ast.Source{Origin: ast.FromString}
 		err = m.Do(func() {
 			node, err := m.Parse(src, []byte(text), "/")
@@ -88,7 +89,7 @@ func cancelled(t *testing.T, text string) {
 			}
 			m.Eval(node)
 		})
-		late := used(thread) - at
+		late := used(thread) - time.Duration(at.Load())
 		ended := !timer.Stop()
 		m.Close()
 		cancel()
