@@ -15,10 +15,22 @@ import (
 
 const (
 	shapeBits = 12
+	partBits  = 6
 	maxKept   = 128 // names of a shape in the table
 )
 
-type shapeTable [1 << shapeBits]atomic.Pointer[shape]
+// shapeTable has parts that are made when they are first needed: a small
+// evaluator has few shapes.
+type shapeTable [1 << (shapeBits - partBits)]atomic.Pointer[[1 << partBits]atomic.Pointer[shape]]
+
+// slot is where a shape of that hash may be.
+func (t *shapeTable) slot(hash uint64) *atomic.Pointer[shape] {
+	part := &t[hash>>(64-shapeBits+partBits)]
+	for part.Load() == nil {
+		part.CompareAndSwap(nil, new([1 << partBits]atomic.Pointer[shape]))
+	}
+	return &part.Load()[hash>>(64-shapeBits)%(1<<partBits)]
+}
 
 // plannedShape is a shape being put together: memory for its names and
 // positions, to be filled in.
@@ -76,7 +88,7 @@ func (m *Machine) shapeOf(p plannedShape, at ast.Pos) *shape {
 	if n > maxKept {
 		return &shape{names: p.names, pos: p.pos, at: at}
 	}
-	slot := &m.E.shapes[p.hash(at)>>(64-shapeBits)]
+	slot := m.E.shapes.slot(p.hash(at))
 	if s := slot.Load(); s != nil && s.at == at && slices.Equal(s.names, p.names) &&
 		(s.pos == nil) == (p.pos == nil) && slices.Equal(s.pos, p.pos) {
 		if !s.shared.Load() {

@@ -70,7 +70,12 @@ type cachedSymbol struct {
 // comment (/** … */) at offset start.
 type docComment struct{ token, start int }
 
-const symbolCacheSize = 4096
+// A short text has few names, and may be all that its parser ever reads.
+const (
+	symbolCacheSize  = 4096
+	symbolCacheFirst = 256
+	shortSource      = 4 << 10
+)
 
 func (s *scanner) reset(text string, base ast.Pos) {
 	s.text, s.base = text, base
@@ -78,7 +83,9 @@ func (s *scanner) reset(text string, base ast.Pos) {
 	s.lastStart, s.endPos, s.err = 0, len(text), nil
 	s.doc, s.docs, s.comments = 0, s.docs[:0], nil
 	s.noPath, s.noURI = 0, 0
-	if s.cache == nil {
+	if s.cache == nil && len(text) < shortSource {
+		s.cache = make([]cachedSymbol, symbolCacheFirst)
+	} else if len(s.cache) < symbolCacheSize && len(text) >= shortSource {
 		s.cache = make([]cachedSymbol, symbolCacheSize)
 	}
 }
@@ -223,7 +230,7 @@ func (s *scanner) scanName(t *lexer.Token, start int) {
 
 // intern goes through a small cache of its own, which saves the table's lock.
 func (s *scanner) intern(name string, h uint32) ast.Symbol {
-	c := &s.cache[h%symbolCacheSize]
+	c := &s.cache[h&uint32(len(s.cache)-1)] // the length is a power of two
 	if c.hash == h && c.sym != ast.NoSymbol && s.symbols.Name(c.sym) == name {
 		return c.sym
 	}
