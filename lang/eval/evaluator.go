@@ -49,8 +49,9 @@ type Evaluator struct {
 	machines       atomic.Uint32
 
 	globals  map[ast.Symbol]*ast.Builtin
-	values   []*Value // of globals, by Builtin.Index
-	builtins *Value   // the set of all builtins
+	scope    []ast.Builtin // what they refer to; never grows beyond its capacity
+	values   []*Value      // of globals, by Builtin.Index
+	builtins *Value        // the set of all builtins
 	internal map[string]*Value
 	// what builtins share, see Shared
 	sharedOnce sync.Once
@@ -186,6 +187,8 @@ func (e *Evaluator) addBuiltins(m *Machine) {
 	e.globals = make(map[ast.Symbol]*ast.Builtin, len(defs)+1)
 	e.values = make([]*Value, 0, len(defs)+1)
 	values := make([]Value, len(defs)+1)
+	functions := make([]Builtin, len(defs))
+	e.scope = make([]ast.Builtin, 0, len(defs)+1)
 	e.builtins = &values[len(defs)]
 	set := m.NewAttrs(len(defs) + 1)
 	e.addGlobal("builtins", e.builtins)
@@ -193,7 +196,7 @@ func (e *Evaluator) addBuiltins(m *Machine) {
 	var buf [64]byte
 	for i := range defs {
 		d, v := &defs[i], &values[i]
-		if d.Impure && e.opts.Pure || !e.addBuiltin(m, d, v) {
+		if d.Impure && e.opts.Pure || !e.addBuiltin(m, d, v, &functions[i]) {
 			continue
 		}
 		switch {
@@ -210,8 +213,9 @@ func (e *Evaluator) addBuiltins(m *Machine) {
 	*e.builtins = AttrsValue(set.Build())
 }
 
-// addBuiltin makes the value of a builtin, unless it is behind a feature that is off.
-func (e *Evaluator) addBuiltin(m *Machine, d *BuiltinDef, v *Value) bool {
+// addBuiltin makes the value of a builtin, which is f if it is a function, unless
+// it is behind a feature that is off.
+func (e *Evaluator) addBuiltin(m *Machine, d *BuiltinDef, v *Value, f *Builtin) bool {
 	if d.Feature != "" && !d.Shown && !e.opts.ExperimentalFeatures[d.Feature] {
 		return false
 	}
@@ -219,7 +223,8 @@ func (e *Evaluator) addBuiltin(m *Machine, d *BuiltinDef, v *Value) bool {
 		if e.opts.Profile != nil {
 			d = profiled(d)
 		}
-		*v = builtinValue(&Builtin{BuiltinDef: d, value: v})
+		*f = Builtin{BuiltinDef: d, value: v}
+		*v = builtinValue(f)
 		return true
 	}
 	if d.Eager {
@@ -236,7 +241,8 @@ func (e *Evaluator) addBuiltin(m *Machine, d *BuiltinDef, v *Value) bool {
 
 func (e *Evaluator) addGlobal(name string, v *Value) {
 	sym := e.Symbols.Intern(name)
-	e.globals[sym] = &ast.Builtin{Name: sym, Index: len(e.values)}
+	e.scope = append(e.scope, ast.Builtin{Name: sym, Index: len(e.values)})
+	e.globals[sym] = &e.scope[len(e.scope)-1]
 	e.values = append(e.values, v)
 }
 
