@@ -348,7 +348,7 @@ func (b *AttrsBuilder) Build() *Attrs {
 // Each replaces the values and positions of what has been put in, each name
 // once and by symbol.
 func (b *AttrsBuilder) Each(f func(a Attr) (*Value, ast.Pos)) *AttrsBuilder {
-	b.attrs, b.sorted = uniqueAttrs(b.attrs, b.sorted), true
+	b.attrs, b.sorted = b.m.uniqueAttrs(b.attrs, b.sorted), true
 	for i := range b.attrs {
 		b.attrs[i].Value, b.attrs[i].Pos = f(b.attrs[i])
 	}
@@ -367,25 +367,52 @@ func (m *Machine) takeAttrs(n int) []Attr {
 	return Grow[Attr](m, nil, max(n, 16))
 }
 
+// maxSpareAttrs bounds the memory that is kept so.
+const maxSpareAttrs = 1 << 16
+
 func (m *Machine) giveAttrs(s []Attr) {
-	if cap(s) <= 1<<16 && len(m.spare) < 16 {
+	if cap(s) <= maxSpareAttrs && len(m.spare) < 16 {
 		clear(s)
 		m.spare = append(m.spare, s[:0])
 	}
 }
 
 // uniqueAttrs puts attributes in the order of symbols; of those with the same
-// name the first is kept.
-func uniqueAttrs(attrs []Attr, sorted bool) []Attr {
+// name the first is kept. Many are sorted by numbers of symbol and place, which is
+// faster than moving attributes about.
+func (m *Machine) uniqueAttrs(attrs []Attr, sorted bool) []Attr {
 	if sorted {
 		return attrs
 	}
-	slices.SortStableFunc(attrs, func(x, y Attr) int { return int(x.Name) - int(y.Name) })
-	return slices.CompactFunc(attrs, func(x, y Attr) bool { return x.Name == y.Name })
+	if len(attrs) <= fewAttrs {
+		slices.SortStableFunc(attrs, func(x, y Attr) int { return int(x.Name) - int(y.Name) })
+		return slices.CompactFunc(attrs, func(x, y Attr) bool { return x.Name == y.Name })
+	}
+	keys := Grow(m, m.keys[:0], len(attrs))
+	for i := range attrs {
+		keys = append(keys, uint64(attrs[i].Name)<<32|uint64(i))
+	}
+	slices.Sort(keys)
+	from := append(m.takeAttrs(len(attrs)), attrs...)
+	out, last := attrs[:0], ast.NoSymbol
+	for _, k := range keys {
+		if name := ast.Symbol(k >> 32); name != last {
+			out, last = append(out, from[uint32(k)]), name
+		}
+	}
+	clear(attrs[len(out):])
+	m.giveAttrs(from)
+	if cap(keys) <= maxSpareAttrs {
+		m.keys = keys
+	}
+	return out
 }
 
+// fewAttrs is how many attributes are sorted as they are.
+const fewAttrs = 12
+
 func (m *Machine) buildAttrs(attrs []Attr, sorted bool, at ast.Pos) *Attrs {
-	attrs = uniqueAttrs(attrs, sorted)
+	attrs = m.uniqueAttrs(attrs, sorted)
 	n := len(attrs)
 	hasPos := false
 	for i := range attrs {

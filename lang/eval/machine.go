@@ -68,6 +68,7 @@ type Machine struct {
 	team      *team
 	helps     *Fan                // what a helper is at; team.mu is held
 	spare     [][]Attr            // memory of AttrsBuilders that are done
+	keys      []uint64            // memory of uniqueAttrs
 	seen      map[*Value]struct{} // memory of ForceDeep
 	siteBuf   []Site              // memory for samples
 	pathNames map[*selectCode]string

@@ -69,3 +69,35 @@ func TestLargeSets(t *testing.T) {
 		}
 	}
 }
+
+// TestManyAttributes: of attributes with one name the first counts, in whatever
+// order names come and however many there are.
+func TestManyAttributes(t *testing.T) {
+	m := newEvaluator(t, nil).Machine(t.Context())
+	defer m.Close()
+	r := rand.New(rand.NewPCG(3, 4))
+	for n := range 60 {
+		var pairs []string
+		first := map[string]int{}
+		for i := range n {
+			name := fmt.Sprint("x", r.IntN(1+n*2/3))
+			if _, ok := first[name]; !ok {
+				first[name] = i
+			}
+			pairs = append(pairs, fmt.Sprintf("{ name = %q; value = %d; }", name, i))
+		}
+		var names []string
+		for name := range first {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		want := "{ "
+		for _, name := range names {
+			want += fmt.Sprintf("%s = %d; ", name, first[name])
+		}
+		got, err := run(m, "builtins.listToAttrs [ "+strings.Join(pairs, " ")+" ]")
+		if want += "}"; err != nil || got != want {
+			t.Fatalf("%v: %s, %v; want %s", pairs, got, err, want)
+		}
+	}
+}
