@@ -345,6 +345,9 @@ func (b *drvBuilder) inputs() {
 	d := b.d
 	for _, ctx := range b.contexts {
 		b.elems = b.m.E.Contexts.AppendElems(b.elems[:0], ctx)
+		if slices.ContainsFunc(b.elems, func(e eval.ContextElem) bool { return e.Kind == eval.ContextAll }) {
+			b.elems = b.m.E.Contexts.Elems(ctx) // which graph is not there shall not depend on chance
+		}
 		for _, e := range b.elems {
 			switch e.Kind {
 			case eval.ContextPath:

@@ -72,7 +72,7 @@ type Contexts struct {
 	// index finds a context by the hash of its elements; contexts of one hash
 	// are chained by next.
 	index map[uint64]Context
-	lists [][]uint32 // of each Context: element ids, sorted by compareElems
+	lists [][]uint32 // of each Context: element ids, ascending
 	next  []Context
 	bytes atomic.Int64
 }
@@ -113,11 +113,9 @@ func (c *Contexts) OfAll(elems []ContextElem) Context {
 	for i, e := range elems {
 		ids[i] = c.elem(e)
 	}
-	slices.SortFunc(ids, c.compare)
+	slices.Sort(ids)
 	return c.intern(slices.Compact(ids))
 }
-
-func (c *Contexts) compare(a, b uint32) int { return compareElems(c.byID[a], c.byID[b]) }
 
 // Join is the union of two contexts.
 func (c *Contexts) Join(a, b Context) Context {
@@ -142,7 +140,7 @@ func (c *Contexts) JoinAll(ctxs []Context) Context {
 		if x == 0 || x == ctxs[i] {
 			continue
 		}
-		spare = c.merge(spare[:0], ids, c.lists[x])
+		spare = mergeIDs(spare[:0], ids, c.lists[x])
 		ids, spare = spare, ids
 	}
 	r, ok := c.find(ids)
@@ -155,14 +153,15 @@ func (c *Contexts) JoinAll(ctxs []Context) Context {
 	return c.intern(slices.Clone(ids))
 }
 
-// merge appends the union of two lists of elements to out.
-func (c *Contexts) merge(out, x, y []uint32) []uint32 {
+// mergeIDs appends the union of two lists of elements to out.
+func mergeIDs(out, x, y []uint32) []uint32 {
 	for len(x) > 0 && len(y) > 0 {
-		if x[0] == y[0] {
+		switch {
+		case x[0] == y[0]:
 			out, x, y = append(out, x[0]), x[1:], y[1:]
-		} else if c.compare(x[0], y[0]) < 0 {
+		case x[0] < y[0]:
 			out, x = append(out, x[0]), x[1:]
-		} else {
+		default:
 			out, y = append(out, y[0]), y[1:]
 		}
 	}
@@ -174,10 +173,12 @@ func (c *Contexts) Elems(ctx Context) []ContextElem {
 	if ctx == 0 {
 		return nil
 	}
-	return c.AppendElems(nil, ctx)
+	elems := c.AppendElems(nil, ctx)
+	slices.SortFunc(elems, compareElems)
+	return elems
 }
 
-// AppendElems appends [Contexts.Elems] to dst.
+// AppendElems appends the elements of a context to dst, in any order.
 func (c *Contexts) AppendElems(dst []ContextElem, ctx Context) []ContextElem {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
