@@ -52,7 +52,7 @@ func (e *Evaluator) takeReader() *reader {
 
 func (e *Evaluator) giveReader(r *reader) {
 	if cap(r.text) > maxText {
-		r.text = nil
+		r.text, r.raw = nil, packed.Encoder{}
 	}
 	r.warnings = nil
 	e.readerMu.Lock()

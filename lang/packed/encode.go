@@ -38,8 +38,8 @@ func (e *Encoder) Encode(root ast.Node, text Text, scopes []*ast.Scope) *Tree {
 // Begin begins a tree.
 func (e *Encoder) Begin(text Text) {
 	e.tree = &Tree{base: text.Base, dir: text.Dir}
-	if size := text.Size / 4 * 3; size > largeTree && cap(e.buf) < size {
-		e.buf = make([]byte, 0, size) // which seldom is too little
+	if text.Size > largeTree && cap(e.buf) < text.Size {
+		e.buf = make([]byte, 0, text.Size) // pages that are not needed are not touched
 	}
 	e.buf, e.depth = e.buf[:0], 0
 }

@@ -33,7 +33,7 @@ func (p *Parser) attrsOf(t *target) []ast.Attr {
 func (p *Parser) find(t *target, name ast.Symbol) *ast.Attr {
 	attrs := p.attrsOf(t)
 	if t.id != 0 {
-		if i, ok := p.sets.get(t.id, name); ok {
+		if i, ok := p.sets.get(t.id, name, attrs); ok {
 			return &attrs[i]
 		}
 		return nil
@@ -51,6 +51,9 @@ const smallSet = 8
 
 func (p *Parser) push(t *target, a ast.Attr) {
 	if t.open {
+		if len(p.attrs) == cap(p.attrs) {
+			p.attrs = slices.Grow(p.attrs, len(p.attrs)+64) // doubling makes less garbage
+		}
 		p.attrs = append(p.attrs, a)
 	} else {
 		t.set.Attrs = p.arena.Attrs.Append(t.set.Attrs, a)
@@ -417,7 +420,9 @@ func (p *Parser) showPath(path []ast.AttrName) string {
 }
 
 // setIndex finds attributes by name in all sets of a text that are not small:
-// one hash table, from (number of the set, symbol) to a position.
+// one hash table, from (number of the set, symbol) to a position. A slot has but
+// the hash of these, for the attribute at the position has the symbol; if that is
+// the right one, it does not matter which set the slot was made for.
 type setIndex struct {
 	slots []setSlot
 	used  int
@@ -425,8 +430,8 @@ type setIndex struct {
 }
 
 type setSlot struct {
-	key   uint64 // 0 if free
-	index int
+	hash  uint32 // 0 if free
+	index uint32
 }
 
 func (x *setIndex) reset() {
@@ -444,31 +449,41 @@ func (x *setIndex) newID() uint32 {
 	return x.last
 }
 
-func (x *setIndex) slot(key uint64) int {
-	mask := uint64(len(x.slots) - 1)
-	for i := (key * 0x9e3779b97f4a7c15 >> 32) & mask; ; i = (i + 1) & mask {
-		if k := x.slots[i].key; k == key || k == 0 {
-			return int(i)
-		}
-	}
+func setHash(id uint32, name ast.Symbol) uint32 {
+	return uint32((uint64(id)<<32|uint64(name))*0x9e3779b97f4a7c15>>32) | 1
 }
 
-func (x *setIndex) get(id uint32, name ast.Symbol) (int, bool) {
-	s := x.slots[x.slot(uint64(id)<<32|uint64(name))]
-	return s.index, s.key != 0
+func (x *setIndex) get(id uint32, name ast.Symbol, attrs []ast.Attr) (int, bool) {
+	h, mask := setHash(id, name), len(x.slots)-1
+	for i := int(h>>1) & mask; ; i = (i + 1) & mask {
+		switch s := x.slots[i]; {
+		case s.hash == 0:
+			return 0, false
+		case s.hash == h && int(s.index) < len(attrs) && attrs[s.index].Name == name:
+			return int(s.index), true
+		}
+	}
 }
 
 func (x *setIndex) put(id uint32, name ast.Symbol, index int) {
-	if 2*(x.used+1) > len(x.slots) {
+	if 4*(x.used+1) > 3*len(x.slots) {
 		old := x.slots
 		x.slots = make([]setSlot, max(256, 2*len(old)))
 		for _, s := range old {
-			if s.key != 0 {
-				x.slots[x.slot(s.key)] = s
+			if s.hash != 0 {
+				x.enter(s)
 			}
 		}
 	}
-	key := uint64(id)<<32 | uint64(name)
-	x.slots[x.slot(key)] = setSlot{key, index}
+	x.enter(setSlot{setHash(id, name), uint32(index)})
 	x.used++
+}
+
+func (x *setIndex) enter(s setSlot) {
+	mask := len(x.slots) - 1
+	i := int(s.hash>>1) & mask
+	for x.slots[i].hash != 0 {
+		i = (i + 1) & mask
+	}
+	x.slots[i] = s
 }
