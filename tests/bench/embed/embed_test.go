@@ -107,6 +107,48 @@ func Benchmark(b *testing.B) {
 	}
 }
 
+// BenchmarkParallel runs glang's side on all cores at once, an evaluator for each
+// piece of work (-cpu 1,2,4).
+func BenchmarkParallel(b *testing.B) {
+	for _, j := range jobs {
+		b.Run(j.name, func(b *testing.B) {
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if got, err := runGlang(j.glang); err != nil || got != j.want {
+						b.Errorf("got %s (%v), want %s", got, err, j.want)
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkSmall is what an embedder pays for an expression that does next to
+// nothing, with a new evaluator each time and with one for all.
+func BenchmarkSmall(b *testing.B) {
+	b.Run("new", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := runGlang("1 + 1"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		e, err := glang.New(glang.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := e.Eval(context.Background(), "1 + 1"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 func runGlang(text string) (string, error) {
 	e, err := glang.New(glang.Options{})
 	if err != nil {
