@@ -109,15 +109,13 @@ func (a *Attrs) layers() *layers { return (*layers)(unsafe.Pointer(a)) }
 // Get looks an attribute up.
 func (a *Attrs) Get(sym ast.Symbol) (*Value, bool) {
 	for a.shape == nil {
-		l := a.layers()
-		if f := l.flat.Load(); f != nil {
-			a = f
-			break
+		top, base := a.layers().get()
+		if top != nil {
+			if i, ok := top.shape.find(sym); ok {
+				return top.val(i), true
+			}
 		}
-		if i, ok := l.top.shape.find(sym); ok {
-			return l.top.val(i), true
-		}
-		a = l.base
+		a = base
 	}
 	if i, ok := a.shape.find(sym); ok {
 		return a.val(i), true
@@ -128,15 +126,13 @@ func (a *Attrs) Get(sym ast.Symbol) (*Value, bool) {
 // Find is Get with the position where the attribute was defined.
 func (a *Attrs) Find(sym ast.Symbol) (*Value, ast.Pos, bool) {
 	for a.shape == nil {
-		l := a.layers()
-		if f := l.flat.Load(); f != nil {
-			a = f
-			break
+		top, base := a.layers().get()
+		if top != nil {
+			if i, ok := top.shape.find(sym); ok {
+				return top.val(i), top.shape.posAt(i), true
+			}
 		}
-		if i, ok := l.top.shape.find(sym); ok {
-			return l.top.val(i), l.top.shape.posAt(i), true
-		}
-		a = l.base
+		a = base
 	}
 	if i, ok := a.shape.find(sym); ok {
 		return a.val(i), a.shape.posAt(i), true
@@ -161,7 +157,7 @@ func (a *Attrs) At() ast.Pos {
 // Len is the number of attributes.
 func (a *Attrs) Len() int {
 	if a.shape == nil {
-		return a.layers().size
+		return int(a.layers().size)
 	}
 	return len(a.shape.names)
 }

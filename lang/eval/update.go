@@ -3,20 +3,20 @@ package eval
 import (
 	"math/bits"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/seed192a40f6/glang/lang/ast"
 )
 
-// layers is the body of a set made by //: a small flat set laid over another
-// one. Looking a name up walks the layers; whoever needs all attributes
-// flattens, and publishes the flat set for those who come later.
+// layers is a set made by //: a small flat set laid over another one. Looking a
+// name up walks the layers. Whoever needs all attributes flattens, and puts the
+// flat set where the base was and nil where the top was, in this order: who reads
+// in the other order meanwhile finds the old top over the flat set, which is the same.
 type layers struct {
-	Attrs        // without a shape
-	top   *Attrs // flat
-	base  *Attrs // flat or layered
-	size  int
-	depth int
-	flat  atomic.Pointer[Attrs]
+	Attrs                             // without a shape
+	top         atomic.Pointer[Attrs] // flat
+	base        atomic.Pointer[Attrs] // flat or layered
+	size, depth int32
 }
 
 const (
@@ -45,41 +45,41 @@ func (a *Attrs) flat() *Attrs {
 		return a
 	}
 	l := a.layers()
-	if f := l.flat.Load(); f != nil {
-		return f
+	top, base := l.get()
+	if top == nil {
+		return base
 	}
-	f := mergeFlat(nil, l.flatBase(), l.top)
-	l.flat.Store(f)
+	f := mergeFlat(nil, base.flatBase(), top)
+	l.base.Store(f)
+	l.top.Store(nil)
 	return f
+}
+
+// get is the two sets that a set consists of: nil and itself if it is flat by now.
+func (l *layers) get() (top, base *Attrs) {
+	top = l.top.Load()
+	return top, l.base.Load()
 }
 
 // flatBase flattens from the small end: the tops that lie over the first flat
 // set below are merged among themselves before they meet it.
-func (l *layers) flatBase() *Attrs {
-	b := l.base
-	if b.shape != nil {
-		return b
-	}
-	bl := b.layers()
-	if f := bl.flat.Load(); f != nil {
-		return f
-	}
-	tops := []*Attrs{bl.top}
-	base := bl.base
-	for base.shape == nil {
-		x := base.layers()
-		if f := x.flat.Load(); f != nil {
-			base = f
-			break
+func (a *Attrs) flatBase() *Attrs {
+	var top *Attrs
+	for a.shape == nil {
+		t, base := a.layers().get()
+		switch {
+		case t == nil:
+		case top == nil:
+			top = t
+		default:
+			top = mergeFlat(nil, t, top)
 		}
-		tops = append(tops, x.top)
-		base = x.base
+		a = base
 	}
-	top := tops[0]
-	for _, t := range tops[1:] {
-		top = mergeFlat(nil, t, top)
+	if top == nil {
+		return a
 	}
-	return mergeFlat(nil, base, top)
+	return mergeFlat(nil, a, top)
 }
 
 // Update is left // right.
@@ -93,7 +93,7 @@ func (m *Machine) Update(left, right *Attrs) *Attrs {
 	}
 	if rn*layerRatio <= ln && ln > 16 {
 		r := right.flat()
-		if left.unflattened() != nil && left.layers().depth >= layerLimit(ln) {
+		if top, _ := left.unflattened(); top != nil && int(left.layers().depth) >= layerLimit(ln) {
 			left, r = m.compact(left, r)
 		}
 		if r.Len()*layerRatio <= left.Len() {
@@ -104,21 +104,19 @@ func (m *Machine) Update(left, right *Attrs) *Attrs {
 	return mergeFlat(m, left.flat(), right.flat())
 }
 
-// unflattened gives the layers of a set that is not known to be flat.
-func (a *Attrs) unflattened() *layers {
-	if a.shape == nil {
-		if l := a.layers(); l.flat.Load() == nil {
-			return l
-		}
+// unflattened gives the two sets that a set consists of, or nil if it is flat.
+func (a *Attrs) unflattened() (top, base *Attrs) {
+	if a.shape != nil {
+		return nil, nil
 	}
-	return nil
+	return a.layers().get()
 }
 
 // layer lays a flat set over another one.
 func (m *Machine) layer(base, top *Attrs) *Attrs {
-	depth, size := 1, base.Len()
-	if l := base.unflattened(); l != nil {
-		depth = l.depth + 1
+	depth, size := int32(1), int32(base.Len())
+	if t, _ := base.unflattened(); t != nil {
+		depth = base.layers().depth + 1
 	} else {
 		base = base.flat() // what it was made of need not be kept
 	}
@@ -127,8 +125,11 @@ func (m *Machine) layer(base, top *Attrs) *Attrs {
 			size++
 		}
 	}
-	m.Charge(64)
-	return &(&layers{top: top, base: base, size: size, depth: depth}).Attrs
+	m.Charge(int64(unsafe.Sizeof(layers{})))
+	l := &layers{size: size, depth: depth}
+	l.top.Store(top)
+	l.base.Store(base)
+	return &l.Attrs
 }
 
 // compact makes room for the layer top on a set that has as many as it may:
@@ -136,12 +137,12 @@ func (m *Machine) layer(base, top *Attrs) *Attrs {
 // not more than twice as big as what is gathered by then.
 func (m *Machine) compact(base, top *Attrs) (newBase, newTop *Attrs) {
 	for first := true; ; first = false {
-		l := base.unflattened()
-		if l == nil || !first && l.top.Len() > 2*top.Len() {
+		t, under := base.unflattened()
+		if t == nil || !first && t.Len() > 2*top.Len() {
 			return base, top
 		}
-		top = mergeFlat(m, l.top, top)
-		base = l.base
+		top = mergeFlat(m, t, top)
+		base = under
 	}
 }
 
