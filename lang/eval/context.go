@@ -134,14 +134,19 @@ func (c *Contexts) Join(a, b Context) Context {
 func (c *Contexts) JoinAll(ctxs []Context) Context {
 	var buf [2][64]uint32
 	c.mu.RLock()
-	ids := append(buf[0][:0], c.lists[ctxs[0]]...)
-	spare := buf[1][:0]
-	for i, x := range ctxs[1:] {
-		if x == 0 || x == ctxs[i] {
-			continue
+	var ids []uint32
+	if len(ctxs) > manyContexts {
+		ids = c.union(ctxs)
+	} else {
+		ids = append(buf[0][:0], c.lists[ctxs[0]]...)
+		spare := buf[1][:0]
+		for i, x := range ctxs[1:] {
+			if x == 0 || x == ctxs[i] {
+				continue
+			}
+			spare = mergeIDs(spare[:0], ids, c.lists[x])
+			ids, spare = spare, ids
 		}
-		spare = mergeIDs(spare[:0], ids, c.lists[x])
-		ids, spare = spare, ids
 	}
 	r, ok := c.find(ids)
 	c.mu.RUnlock()
@@ -151,6 +156,20 @@ func (c *Contexts) JoinAll(ctxs []Context) Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.intern(slices.Clone(ids))
+}
+
+// manyContexts is how many are joined one after the other: sorting takes longer where
+// they have much in common, and shorter where the union grows with each.
+const manyContexts = 256
+
+// union is the elements of many contexts.
+func (c *Contexts) union(ctxs []Context) []uint32 {
+	var ids []uint32
+	for _, x := range ctxs {
+		ids = append(ids, c.lists[x]...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // mergeIDs appends the union of two lists of elements to out.
