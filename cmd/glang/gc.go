@@ -15,8 +15,7 @@ import (
 
 const (
 	floorMax     = 1 << 30
-	percentAfter = 40
-	headroom     = 192 << 20 // and, beside the percentage, so much more
+	percentAfter = 25
 	// stackMax is far above what the depth limits of the evaluator allow:
 	// Go cannot recover from a spent stack.
 	stackMax = 16 << 30
@@ -27,9 +26,10 @@ const (
 // collector decides when the heap of this process is collected.
 var collector = pacer{floor: floorMax}
 
-// pacer lets the heap grow to the floor or, where that is more, by headroom and
-// a percentage of what was alive before it is collected the next time: a small
-// heap would be collected often, and a big one should not double.
+// pacer lets the heap grow to the floor or, where that is more, by seven
+// sixteenths of the floor and a percentage of what was alive before it is
+// collected the next time: a small heap would be collected often, and a big one
+// should not double.
 type pacer struct {
 	mu      sync.Mutex
 	floor   int64
@@ -87,7 +87,7 @@ func (p *pacer) collected() bool {
 	p.reached = true
 	debug.SetMemoryLimit(math.MaxInt64)
 	live := max(heapAlive(), 1<<20)
-	more := live/100*percentAfter + headroom
+	more := live/100*percentAfter + p.floor/16*7
 	if live < p.floor {
 		more = max(more, p.floor-live)
 	}

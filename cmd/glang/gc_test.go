@@ -28,7 +28,7 @@ func TestPacer(t *testing.T) {
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		want := max(uint64(floor), 64<<20*(100+percentAfter)/100+headroom)
+		want := max(uint64(floor), 64<<20*(100+percentAfter)/100+uint64(floor)/16*7)
 		if m.NextGC < want-want/8 || m.NextGC > want+want/8+32<<20 {
 			t.Errorf("floor %d: the next collection comes at %d, want about %d", floor, m.NextGC, want)
 		}
