@@ -330,5 +330,14 @@ func FuzzTrip(f *testing.F) {
 	for _, s := range texts {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, s string) { newTrip().text(t, "/some/folder/file.nix", s) })
+	var many strings.Builder
+	for i := range 70 {
+		fmt.Fprintf(&many, "a%d = %d; ", i, i)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		x := newTrip()
+		x.text(t, "/some/folder/file.nix", s)
+		x.text(t, "/some/folder/file.nix", "rec { "+many.String()+s+"}")
+		x.text(t, "/some/folder/file.nix", "a0: with a0; { "+many.String()+"b = "+s+"; c.d = "+s+"; e = x: "+s+"; }")
+	})
 }
