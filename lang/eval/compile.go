@@ -158,7 +158,14 @@ func (e *compiler) compileNode(n ast.Node) code {
 	case *ast.HasAttr:
 		return e.compileHasAttr(n)
 	case *ast.Attrs:
-		return e.compileSet(n.Set, n.Rec, n.Start, e.compileHeld)
+		c := e.compileSet(n.Set, n.Rec, n.Start, e.compileHeld)
+		c.shape = &shape{at: n.Start, inFrame: n.Rec && n.Set.Frame > 0}
+		c.shape.names, c.shape.pos = twoLists(len(n.Set.Attrs))
+		for i := range n.Set.Attrs {
+			c.shape.names[i], c.shape.pos[i] = n.Set.Attrs[i].Name, n.Set.Attrs[i].At
+		}
+		c.shape.shared.Store(true)
+		return c
 	case *ast.List:
 		if len(n.Elems) == 0 {
 			return newConst(List(nil).at(n.Start))
@@ -306,7 +313,7 @@ func (e *compiler) compileNames(path []ast.AttrName) []nameCode {
 		out[i].sym = n.Sym
 		if n.Expr != nil {
 			x := e.open(n.Expr)
-			out[i] = nameCode{expr: e.compile(x), pos: e.posOf(x), node: e.keep(n.Expr)}
+			out[i].expr = &nameExpr{code: e.compile(x), pos: e.posOf(x), node: e.keep(n.Expr)}
 		}
 	}
 	return out
@@ -324,31 +331,29 @@ func (e *compiler) compileSelect(n *ast.Select) code {
 		return &select1{selectCode{base: base, path: path, pos: n.Start}}
 	}
 	s := &selectCode{base: base, path: path, pos: n.Start}
-	for _, p := range path {
-		s.dynamic = s.dynamic || p.expr != nil
-	}
 	if n.Default != nil {
 		s.def = e.compile(n.Default)
 	}
 	return s
 }
 
-// compileSet makes the code of a set or of what a let binds; lazy, that of values.
+// compileSet makes the code of a set, but for its shape, or of what a let binds;
+// lazy, that of values.
 func (e *compiler) compileSet(s *ast.Set, rec bool, pos ast.Pos, lazy func(ast.Node) code) *setCode {
 	c := &setCode{rec: rec, pos: pos, firstFrom: s.FirstFrom, slots: int(s.Frame), overrides: -1}
 	if rec {
 		c.overrides = s.Overrides
 	}
-	c.shape = &shape{names: make([]ast.Symbol, len(s.Attrs)), pos: make([]ast.Pos, len(s.Attrs)), at: pos, inFrame: rec && s.Frame > 0}
-	c.shape.shared.Store(true)
 	c.attrs = make([]code, len(s.Attrs))
-	c.outer = make([]bool, len(s.Attrs))
 	for i := range s.Attrs {
 		a := &s.Attrs[i]
-		c.shape.names[i] = a.Name
-		c.shape.pos[i] = a.At
-		c.outer[i] = a.Kind == ast.AttrInherited
-		if c.overrides >= 0 && !c.outer[i] {
+		if a.Kind == ast.AttrInherited {
+			if c.outer == nil {
+				c.outer = make([]bool, len(s.Attrs))
+			}
+			c.outer[i] = true
+			c.attrs[i] = lazy(a.Value)
+		} else if c.overrides >= 0 {
 			c.attrs[i] = e.newDeferred(a.Value) // the slots that it refers to will change
 		} else {
 			c.attrs[i] = lazy(a.Value)

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -12,7 +13,11 @@ import (
 // nameCode is a part of an attribute path: a symbol, or code that computes it.
 type nameCode struct {
 	sym  ast.Symbol
-	expr code
+	expr *nameExpr
+}
+
+type nameExpr struct {
+	code code
 	pos  ast.Pos  // of the expression
 	node ast.Node // the expression, for messages
 }
@@ -21,18 +26,17 @@ func (n *nameCode) get(m *Machine, f *frame) ast.Symbol {
 	if n.expr == nil {
 		return n.sym
 	}
-	x := n.expr.eval(m, f)
-	return m.Intern(m.stringNoCtx(x, n.pos, "while evaluating an attribute name"))
+	x := n.expr.code.eval(m, f)
+	return m.Intern(m.stringNoCtx(x, n.expr.pos, "while evaluating an attribute name"))
 }
 
 // selectCode is e.a.b.
 type selectCode struct {
-	base    code
-	path    []nameCode
-	dynamic bool // some part is computed
-	def     code
-	pos     ast.Pos
-	self    lateIndex
+	base code
+	path []nameCode
+	def  code
+	pos  ast.Pos
+	self lateIndex
 }
 
 func (c *selectCode) delay(m *Machine, f *frame) *Value { return c.delayed(m, f, c) }
@@ -50,7 +54,7 @@ func (c *selectCode) delayed(m *Machine, f *frame, self code) *Value {
 
 // atHand is the value if it is there and evaluated, else nil.
 func (c *selectCode) atHand(f *frame) *Value {
-	if !c.dynamic && len(c.path) == 1 {
+	if len(c.path) == 1 && c.path[0].expr == nil {
 		if v := peek(c.base, f); v != nil && v.Kind() == KindAttrs {
 			if x, ok := v.Attrs().Get(c.path[0].sym); ok && x.Forced() {
 				return x
@@ -166,7 +170,7 @@ func (m *Machine) traceSelect(k int, c *selectCode, f *frame, pos ast.Pos) {
 	if pos == ast.NoPos {
 		return
 	}
-	if c.dynamic {
+	if slices.ContainsFunc(c.path, func(n nameCode) bool { return n.expr != nil }) {
 		m.push(shadowEnv, unsafe.Pointer(f), ast.NoPos)
 	}
 	m.push(shadowSelect, unsafe.Pointer(c), pos)
@@ -193,7 +197,7 @@ func (e *Evaluator) attrPathText(c *selectCode, f *frame) string {
 			m.Close()
 		}
 		if !ok {
-			name = "\"${" + printNode(n.node, e.Symbols) + "}\""
+			name = "\"${" + printNode(n.expr.node, e.Symbols) + "}\""
 		}
 		b.WriteString(name)
 	}

@@ -8,9 +8,9 @@ import (
 // setCode makes attribute sets and the frames of let.
 type setCode struct {
 	eager
-	shape     *shape
+	shape     *shape // nil for let
 	attrs     []code
-	outer     []bool // attribute i is evaluated in the frame around the set
+	outer     []bool // attribute i is evaluated in the frame around the set; nil: none
 	froms     []code
 	firstFrom uint32
 	slots     int // of the frame it opens; 0: none, as the resolver counts
@@ -41,7 +41,7 @@ func (c *setCode) fill(m *Machine, up, f *frame) {
 		*f.slot(c.firstFrom + uint32(i)) = x.delay(m, f)
 	}
 	for i, x := range c.attrs {
-		if c.outer[i] {
+		if c.outer != nil && c.outer[i] {
 			*f.slot(uint32(i)) = x.delay(m, up)
 		} else {
 			*f.slot(uint32(i)) = x.delay(m, f)
@@ -67,7 +67,7 @@ func (c *setCode) eval(m *Machine, f *frame) Value {
 		a = m.newAttrs(c.shape)
 		vals := a.values()
 		for i, x := range c.attrs {
-			if c.outer[i] {
+			if c.outer != nil && c.outer[i] {
 				vals[i] = x.delay(m, f)
 			} else {
 				vals[i] = x.delay(m, in)
