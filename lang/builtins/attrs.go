@@ -164,10 +164,7 @@ func catAttrs(m *machine, pos ast.Pos, args []*value) value {
 
 func mapAttrs(m *machine, pos ast.Pos, args []*value) value {
 	set := m.ForceAttrs(args[1], pos, "while evaluating the second argument passed to builtins.mapAttrs")
-	f := args[0]
-	return eval.AttrsValue(m.MapAttrs(set, func(name ast.Symbol, v *value) *value {
-		return m.Lazy(f, nameValue(m, name), v)
-	}))
+	return eval.AttrsValue(m.LazyMapAttrs(args[0], set))
 }
 
 func zipAttrsWith(m *machine, pos ast.Pos, args []*value) value {

@@ -46,12 +46,7 @@ func mapList(m *machine, pos ast.Pos, args []*value) value {
 		return args[1].Copy()
 	}
 	m.ForceFunction(args[0], pos, "while evaluating the first argument passed to builtins.map")
-	f := args[0]
-	out := m.NewList(len(list))
-	for i, e := range list {
-		out[i] = m.Lazy(f, e)
-	}
-	return eval.List(out)
+	return eval.List(m.LazyMap(args[0], list))
 }
 
 func filter(m *machine, pos ast.Pos, args []*value) value {

@@ -443,17 +443,6 @@ func (s *shape) bare() *shape {
 	return b
 }
 
-// MapAttrs makes a set with the names of another and new values; they have no positions.
-func (m *Machine) MapAttrs(a *Attrs, f func(name ast.Symbol, v *Value) *Value) *Attrs {
-	a = a.flat()
-	r := m.newAttrs(a.shape.bare())
-	vals := r.values()
-	for i, n := range a.shape.names {
-		vals[i] = f(n, a.val(i))
-	}
-	return r
-}
-
 // FilterAttrs makes a set of those attributes that keep accepts, with their positions.
 func (m *Machine) FilterAttrs(a *Attrs, keep func(name ast.Symbol, v *Value) bool) *Attrs {
 	a = a.flat()

@@ -42,7 +42,7 @@ func (m *Machine) showType(v *Value) string {
 	case KindExternal:
 		return "an external value"
 	}
-	if k := atomic.LoadUint32(&v.kind) & kindMask; k == kindApply || k == kindNth {
+	if isApplication(atomic.LoadUint32(&v.kind)) {
 		return "a function application"
 	}
 	return "a thunk"

@@ -71,6 +71,20 @@ func (m *Machine) force(v *Value, pos ast.Pos) {
 				m.publish(v, m.callNth(fn, int64(v.aux), pos))
 				return
 			}
+		case kindMapped, kindNamed:
+			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+				m.begin(v, k, pos)
+				mapped := (*mapping)(v.p)
+				if pos == ownPos {
+					pos = m.determinePos(mapped.fn, ast.NoPos)
+				}
+				if k == kindMapped {
+					m.publish(v, m.Call(mapped.fn, pos, mapped.elem(v.aux)))
+				} else {
+					m.publish(v, m.callNamed(mapped, int(v.aux), pos))
+				}
+				return
+			}
 		case kindLazy:
 			if atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 				m.begin(v, k, pos)
@@ -180,15 +194,20 @@ func (m *Machine) infinite(v *Value, pos ast.Pos) {
 	f.Throw()
 }
 
+// isApplication tells whether a kind is that of a function applied to something.
+func isApplication(kind uint32) bool {
+	return kind == kindApply || kind == kindNth || kind == kindMapped || kind == kindNamed
+}
+
 // appPos is the position of an application that is not evaluated yet, that of
 // its function. Another machine may be evaluating it: then there is none.
 func (m *Machine) appPos(v *Value, pos ast.Pos) ast.Pos {
 	k := atomic.LoadUint32(&v.kind)
-	if k != kindApply && k != kindNth || !atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
+	if !isApplication(k) || !atomic.CompareAndSwapUint32(&v.kind, k, m.hole) {
 		return pos
 	}
 	fn := (*Value)(v.p)
-	if k == kindApply {
+	if k != kindNth {
 		fn = *(**Value)(v.p)
 	}
 	pos = m.determinePos(fn, pos)

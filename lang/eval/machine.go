@@ -37,8 +37,8 @@ type Machine struct {
 	captures int
 	// handed counts these, and variables whose value was handed on as it is; see
 	// reuse.go. It is never set back.
-	handed int
-	index  *Value // an argument to be used again
+	handed   int
+	spareArg *Value // an argument to be used again
 
 	hole  uint32 // kind word of a value that this machine is evaluating
 	id    uint32

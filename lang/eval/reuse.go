@@ -25,18 +25,24 @@ func (m *Machine) callNth(fn *Value, n int64, pos ast.Pos) Value {
 	if !m.frees(fn, 1) {
 		return m.Call(fn, pos, m.NewValue(Int(n)))
 	}
-	arg := m.index
-	m.index = nil
-	if arg == nil {
-		arg = m.newValue()
-	}
-	*arg = Int(n)
+	arg := m.takeSpare(Int(n))
 	handed := m.handed
 	x := m.Call(fn, pos, arg)
 	if m.handed == handed {
-		m.index = arg
+		m.spareArg = arg
 	}
 	return x
+}
+
+// takeSpare is an argument that may be used again.
+func (m *Machine) takeSpare(x Value) *Value {
+	arg := m.spareArg
+	m.spareArg = nil
+	if arg == nil {
+		arg = m.newValue()
+	}
+	*arg = x
+	return arg
 }
 
 // Fold applies a function to an accumulator and each element of a list, at least

@@ -41,7 +41,16 @@ func TestReuse(t *testing.T) {
 	} {
 		f := `(i: ` + body + `)`
 		same(`builtins.genList `+f+` 4`, `map `+f+` [ 0 1 2 3 ]`)
+		same(`builtins.mapAttrs (n: `+f+`) { a = 0; b = 1; c = 2; }`, `let f = `+f+`; in { a = f 0; b = f 1; c = f 2; }`)
+		same(`builtins.mapAttrs (i: x: `+body+`) { }`, `{ }`)
 		same(`let f = `+f+`; in builtins.genList f 4`, `let f = `+f+`; in [ (f 0) (f 1) (f 2) (f 3) ]`)
+	}
+	// Names are arguments that are used again, too.
+	for _, body := range []string{`n`, `n + v`, `[ n v ]`, `{ ${n} = v; }`, `x: n`, `let m = n; in [ m ]`, `through (x: [ x ]) n`, `builtins.seq v n`} {
+		f := `(n: v: ` + body + `)`
+		call := `(r: if builtins.isFunction r then r 0 else r)`
+		same(`map `+call+` (builtins.attrValues (builtins.mapAttrs `+f+` rec { a = "1"; b = a; c = "3"; }))`,
+			`let f = `+f+`; in map `+call+` [ (f "a" "1") (f "b" "1") (f "c" "3") ]`)
 	}
 	for _, f := range []string{
 		`(a: b: a + b)`, `(a: b: a * b + 1)`, `(a: b: [ a b ])`, `(a: b: { inherit a b; })`, `(a: b: if b == 2 then [ a ] else b)`,

@@ -29,6 +29,7 @@ import (
 //	thunk             p: frame; aux: index of the code
 //	apply             p, aux: function and arguments, and how many words
 //	nth               p, aux: function and its argument
+//	mapped, named     p: function and list or set; aux: which element
 //	lazy              p: *func(*Machine) Value
 //	failed            p: *diag.Error
 //
@@ -72,6 +73,8 @@ const (
 	kindFailed                                               // evaluation failed, with this error
 	kindBlackhole                                            // being evaluated; see force.go
 	kindLent                                                 // as kindThunk; see lend.go
+	kindMapped                                               // a function and an element of a list; see mapping.go
+	kindNamed                                                // a function and an attribute: name and value
 )
 
 const (
