@@ -163,7 +163,7 @@ func (p *Parser) Parse(src *ast.Source, text []byte, base BasePaths) (ast.Node, 
 // Brief is how [Parser.ParseBrief] parses.
 type Brief struct {
 	// Ahead is for a text that evaluation may come to later or never: the names
-	// in it are not met, [Parser.Unmet] lists them.
+	// in it are not met, [Parser.Unmet] lists them, and errors are not worded.
 	Ahead bool
 	// Packer, if not nil, packs the values of large sets: these are a
 	// [packed.Node], valid like the tree, that has not been resolved.
@@ -316,7 +316,7 @@ func (p *Parser) allFailures() *diag.Error {
 	all := p.soft
 	if p.failure != nil {
 		all = append(all, p.failure)
-		if p.opts.AllErrors && p.failure.Kind == diag.Syntax {
+		if p.opts.AllErrors && p.failure.Kind == diag.Syntax && !p.ahead {
 			all = append(all, p.allErrors(p.failure)...)
 		}
 	}
@@ -349,6 +349,9 @@ func (p *Parser) unexpected() {
 	t := p.tok()
 	if t.Type == tError {
 		p.throw(p.scanner.err)
+	}
+	if p.ahead { // whoever evaluates the text parses it again
+		p.throw(&diag.Error{Kind: diag.Syntax, Pos: p.at(t.Pos.Offset), Message: "syntax error"})
 	}
 	p.throw(p.syntaxError(t))
 }
