@@ -229,7 +229,8 @@ func (b *drvBuilder) attribute(a eval.Attr) {
 	case sym.system:
 		d.Platform = s
 	case sym.outputHash:
-		b.hash = &s
+		text := s // s itself would be on the heap for every attribute
+		b.hash = &text
 	case sym.outputHashAlgo:
 		b.setHashAlgo(s)
 	case sym.outputHashMode:

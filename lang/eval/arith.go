@@ -266,6 +266,9 @@ type interpCode struct {
 func (c *interpCode) eval(m *Machine, f *frame) Value {
 	var buf [8]string
 	strs := buf[:0]
+	if len(c.parts) > len(buf) {
+		strs = make([]string, 0, len(c.parts))
+	}
 	var ctxs ContextSet
 	n := 0
 	opts := CoerceOpts{CopyToStore: !c.path, Canonicalise: true}
