@@ -12,15 +12,10 @@ func attrNames(m *machine, pos ast.Pos, args []*value) value {
 	out := m.NewList(set.Len())
 	i := 0
 	for a := range set.Sorted(m) {
-		out[i] = nameValue(m, a.Name)
+		out[i] = m.NameValue(a.Name)
 		i++
 	}
 	return eval.List(out)
-}
-
-// nameValue is the name of a symbol as a string value.
-func nameValue(m *machine, sym ast.Symbol) *value {
-	return m.NewValue(eval.String(m.E.Symbols.Name(sym), 0))
 }
 
 func attrValues(m *machine, pos ast.Pos, args []*value) value {
@@ -180,7 +175,7 @@ func zipAttrsWith(m *machine, pos ast.Pos, args []*value) value {
 	}
 	b := m.NewAttrs(len(groups.names))
 	for i, name := range groups.names {
-		b.Put(name, m.Lazy(f, nameValue(m, name), m.NewValue(eval.List(groups.lists[i]))), ast.NoPos)
+		b.Put(name, m.Lazy(f, m.NameValue(name), m.NewValue(eval.List(groups.lists[i]))), ast.NoPos)
 	}
 	return eval.AttrsValue(b.Build())
 }

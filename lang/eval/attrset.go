@@ -461,3 +461,23 @@ func (m *Machine) FilterAttrs(a *Attrs, keep func(name ast.Symbol, v *Value) boo
 	m.giveAttrs(out)
 	return a
 }
+
+// nameCache is values of names that a machine has made, by symbol: attrNames
+// meets few names much more often than all others.
+type nameCache [1 << 9]struct {
+	sym ast.Symbol
+	v   *Value
+}
+
+// NameValue is the name of a symbol as a string, in a value that others may have too.
+func (m *Machine) NameValue(sym ast.Symbol) *Value {
+	if m.names == nil {
+		m.Charge(int64(unsafe.Sizeof(nameCache{})))
+		m.names = new(nameCache)
+	}
+	e := &m.names[sym%ast.Symbol(len(m.names))]
+	if e.v == nil || e.sym != sym {
+		e.sym, e.v = sym, m.NewValue(String(m.E.Symbols.Name(sym), 0))
+	}
+	return e.v
+}

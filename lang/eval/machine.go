@@ -81,6 +81,7 @@ type workspace struct {
 	args    []*Value // arguments of builtins being called
 	buf     []byte   // memory of writers that are done
 	joins   *joinCache
+	names   *nameCache
 	planned plannedShape
 }
 
@@ -90,7 +91,7 @@ const (
 	maxKeptBuf    = 1 << 16
 )
 
-// vacate makes a workspace refer to no value any more.
+// vacate makes a workspace refer to no value any more, but to those of names.
 func (w *workspace) vacate() {
 	if len(w.stack) > maxKeptStack || len(w.args) > maxKeptStack {
 		w.stack, w.args = nil, nil
