@@ -47,7 +47,14 @@ func at[T any](f storeFiles, name string, do func(string) (T, error)) (T, error)
 func (f storeFiles) Open(name string) (fs.File, error) {
 	return at(f, name, func(real string) (fs.File, error) { return os.Open(real) })
 }
-func (f storeFiles) ReadFile(name string) ([]byte, error)       { return at(f, name, f.os.ReadFile) }
+func (f storeFiles) ReadFile(name string) ([]byte, error) { return at(f, name, f.os.ReadFile) }
+func (f storeFiles) ReadFileInto(name string, buf []byte) ([]byte, error) {
+	real, err := f.real(name)
+	if err != nil {
+		return buf, err
+	}
+	return f.os.ReadFileInto(real, buf)
+}
 func (f storeFiles) ReadDir(name string) ([]fs.DirEntry, error) { return at(f, name, os.ReadDir) }
 func (f storeFiles) Lstat(name string) (fs.FileInfo, error)     { return at(f, name, os.Lstat) }
 func (f storeFiles) Stat(name string) (fs.FileInfo, error)      { return at(f, name, os.Stat) }

@@ -51,9 +51,10 @@ const parsePaths = 64
 // to arguments in one go, or is about to be evaluated, is parsed at any size.
 const smallFile = 64 << 10
 
-// aheadOf queues tasks if there is a core to spare.
+// aheadOf queues tasks if there is a core to spare. A debugger is told of names in
+// the order of evaluation.
 func (e *Evaluator) aheadOf(tasks ...aheadTask) {
-	if e.opts.Cores < 2 || len(tasks) == 0 {
+	if e.opts.Cores < 2 || len(tasks) == 0 || e.opts.Debugger != nil {
 		return
 	}
 	a := &e.parsing

@@ -137,18 +137,28 @@ func (a accessFiles) ReadFile(name string) ([]byte, error) {
 	return a.e.opts.Files.ReadFile(name)
 }
 
-// ReadFileInto is ReadFile into memory that is at hand, if it suffices and the
-// files are able to.
+// ReadFileInto is that of [FilesInto].
 func (a accessFiles) ReadFileInto(name string, buf []byte) ([]byte, error) {
-	if into, ok := a.e.opts.Files.(FilesInto); ok {
-		if o, _ := a.e.overlay(name); o == nil {
-			if err := a.e.CheckAccess(name); err != nil {
-				return buf, err
-			}
-			return into.ReadFileInto(name, buf)
-		}
+	if o, _ := a.e.overlay(name); o != nil {
+		text, err := a.ReadFile(name)
+		return append(buf, text...), err
 	}
-	text, err := a.ReadFile(name)
+	if err := a.e.CheckAccess(name); err != nil {
+		return buf, err
+	}
+	return ReadFileInto(a.e.opts.Files, name, buf)
+}
+
+// ReadFileInto reads a file, if its files are able to into memory that is at
+// hand; see [FilesInto].
+func ReadFileInto(files Files, name string, buf []byte) ([]byte, error) {
+	if into, ok := files.(FilesInto); ok {
+		return into.ReadFileInto(name, buf)
+	}
+	text, err := files.ReadFile(name)
+	if cap(buf) == 0 {
+		return text, err
+	}
 	return append(buf, text...), err
 }
 

@@ -158,14 +158,17 @@ func (r *Recorder) Readlink(name string) (string, error) {
 }
 
 // ReadFile implements [eval.Files].
-func (r *Recorder) ReadFile(name string) ([]byte, error) {
+func (r *Recorder) ReadFile(name string) ([]byte, error) { return r.ReadFileInto(name, nil) }
+
+// ReadFileInto implements [eval.FilesInto].
+func (r *Recorder) ReadFileInto(name string, buf []byte) ([]byte, error) {
 	q := request{opReadFile, name}
 	if r.known(q) {
-		return r.inner.ReadFile(name)
+		return eval.ReadFileInto(r.inner, name, buf)
 	}
 	before := r.stamp(name)
-	b, err := r.inner.ReadFile(name)
-	r.noteContents(q, name, before, b, err)
+	b, err := eval.ReadFileInto(r.inner, name, buf)
+	r.noteContents(q, name, before, b[len(buf):], err)
 	return b, err
 }
 
