@@ -41,9 +41,6 @@ type Around struct {
 // Slot is a slot of the frame at a depth, counted from outside, from 1.
 type Slot struct{ Depth, Slot uint32 }
 
-// Size is how many bytes the tree takes, about.
-func (t *Tree) Size() int { return len(t.data) + 8*len(t.scopes) }
-
 // Root is the whole tree.
 func (t *Tree) Root() *Node { return &Node{Tree: t, Offset: t.root} }
 
