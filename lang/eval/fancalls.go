@@ -2,47 +2,46 @@ package eval
 
 import "github.com/seed192a40f6/glang/lang/ast"
 
-// callsWide is from how many elements on the calls of a function are offered to
-// helpers: below it making values for the results costs too much.
-const callsWide = 16
+// Calls are offered to helpers where each of the first few has taken callsSteps
+// on the average: values for the results of cheap calls would cost more.
+const (
+	callsFew   = 8
+	callsSteps = 16
+)
 
 // Calls are the applications of a function to each element of a list, all of
 // which are going to be evaluated in order unless one fails. If helpers work on
 // them too, their results come from there.
 type Calls struct {
-	m       *Machine
-	f       *Value
-	list    []*Value
-	pos     ast.Pos
-	fan     *Fan
-	results []*Value // those applications as values of their own; nil without helpers
+	m     *Machine
+	f     *Value
+	list  []*Value
+	pos   ast.Pos
+	began int // how many steps m had taken
+	fan   *Fan
+	// results are those applications as values of their own, from the
+	// offered-th on; nil without helpers.
+	results []*Value
+	offered int
 }
 
 // FanOutCalls prepares to call f with each element of a list; pos is where. The
 // caller asks for all results by Call, in order, and ends with End even if
 // evaluation fails.
 func (m *Machine) FanOutCalls(f *Value, list []*Value, pos ast.Pos) Calls {
-	c := Calls{m: m, f: f, list: list, pos: pos}
-	if len(list) < callsWide || !m.WantsFan(len(list)) {
-		return c
-	}
-	f = m.NewValue(f.Copy()) // which may be lent, and helpers that are late still use it
-	c.results = m.newSlots(len(list))
-	for i, x := range list {
-		c.results[i] = m.Lazy(f, x)
-	}
-	results := c.results
-	c.fan = m.startFan(len(list), func(h *Machine, i int) { h.Force(results[i], pos) })
-	return c
+	return Calls{m: m, f: f, list: list, pos: pos, began: m.steps()}
 }
 
 // Call is the result for the i-th element.
 func (c *Calls) Call(i int) Value {
 	if c.results == nil {
+		if i >= callsFew && i&(i-1) == 0 && c.m.steps()-c.began >= i*callsSteps {
+			c.offer(i)
+		}
 		return c.m.Call(c.f, c.pos, c.list[i])
 	}
-	c.fan.Reach(i)
-	v := c.results[i]
+	c.fan.Reach(i - c.offered)
+	v := c.results[i-c.offered]
 	for v.blackhole() {
 		c.m.wait(v, c.pos)
 	}
@@ -51,6 +50,21 @@ func (c *Calls) Call(i int) Value {
 	}
 	// Not by way of v: it is as if that was not there.
 	return c.m.Call(c.f, c.pos, c.list[i])
+}
+
+// offer lets helpers make the calls from the i-th element on, if there are any.
+func (c *Calls) offer(i int) {
+	m, list, pos := c.m, c.list[i:], c.pos
+	if !m.WantsFan(len(list)) {
+		return
+	}
+	f := m.NewValue(c.f.Copy()) // which may be lent, and helpers that are late still use it
+	results := m.newSlots(len(list))
+	for k, x := range list {
+		results[k] = m.Lazy(f, x)
+	}
+	c.results, c.offered = results, i
+	c.fan = m.startFan(len(list), func(h *Machine, k int) { h.Force(results[k], pos) })
 }
 
 // End takes the calls from the helpers.

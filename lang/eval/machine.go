@@ -162,6 +162,9 @@ func (m *Machine) step() {
 	}
 }
 
+// steps is how many there have been.
+func (m *Machine) steps() int { return m.looks*m.ticks + m.ticks - m.tick }
+
 func (m *Machine) checkpoint() {
 	m.looks++
 	if m.fuel > 0 {
