@@ -64,54 +64,57 @@ func compareElems(a, b ContextElem) int {
 	return strings.Compare(a.Output, b.Output)
 }
 
-// Contexts interns contexts. It is safe for use by several goroutines.
+// Contexts interns contexts. It is safe for use by several goroutines: what a
+// number stands for is read without locks, and different texts mostly look for
+// theirs in different shards.
 type Contexts struct {
-	mu    sync.RWMutex
-	elems map[ContextElem]uint32
-	byID  []ContextElem
-	// index finds a context by the hash of its elements; contexts of one hash
-	// are chained by next.
-	index map[uint64]Context
-	lists [][]uint32 // of each Context: element ids, ascending
-	next  []Context
-	bytes atomic.Int64
+	lists  chunked[contextList] // by Context, from 1
+	elems  chunked[ContextElem] // by number
+	shards [contextShards]contextShard
+	bytes  atomic.Int64
+
+	// growing is held, last of all locks, to give out the next number.
+	growing        sync.Mutex
+	nLists, nElems uint32
 }
 
-func newContexts() *Contexts {
-	return &Contexts{
-		elems: map[ContextElem]uint32{},
-		index: map[uint64]Context{},
-		lists: [][]uint32{nil},
-		next:  []Context{0},
+// contextList is a context: the numbers of its elements, ascending, and another
+// context whose elements have the same hash.
+type contextList struct {
+	ids  []uint32
+	next Context
+}
+
+const contextShards = 16
+
+// contextShard has the contexts and the elements of some hashes.
+type contextShard struct {
+	mu    sync.Mutex
+	index map[uint64]Context // by the hash of the elements' numbers
+	ids   map[ContextElem]uint32
+	_     [5]uint64 // a cache line each
+}
+
+func newContexts() *Contexts { return &Contexts{nLists: 1} }
+
+// ids are the numbers of a context's elements.
+func (c *Contexts) ids(ctx Context) []uint32 {
+	if ctx == 0 {
+		return nil
 	}
+	return c.lists.at(uint32(ctx)).ids
 }
 
 // Of interns the context of one element.
 func (c *Contexts) Of(e ContextElem) Context {
-	c.mu.RLock()
-	id, ok := c.elems[e]
-	if ok {
-		if ctx, ok := c.find([]uint32{id}); ok {
-			c.mu.RUnlock()
-			return ctx
-		}
-	}
-	c.mu.RUnlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.intern([]uint32{c.elem(e)})
+	return c.intern([]uint32{c.number(e)})
 }
 
 // OfAll interns the context of several elements, in any order.
 func (c *Contexts) OfAll(elems []ContextElem) Context {
-	if len(elems) == 0 {
-		return 0
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	ids := make([]uint32, len(elems))
 	for i, e := range elems {
-		ids[i] = c.elem(e)
+		ids[i] = c.number(e)
 	}
 	slices.Sort(ids)
 	return c.intern(slices.Compact(ids))
@@ -133,29 +136,19 @@ func (c *Contexts) Join(a, b Context) Context {
 // costs less than joining each with the last.
 func (c *Contexts) JoinAll(ctxs []Context) Context {
 	var buf [2][64]uint32
-	c.mu.RLock()
-	var ids []uint32
 	if len(ctxs) > manyContexts {
-		ids = c.union(ctxs)
-	} else {
-		ids = append(buf[0][:0], c.lists[ctxs[0]]...)
-		spare := buf[1][:0]
-		for i, x := range ctxs[1:] {
-			if x == 0 || x == ctxs[i] {
-				continue
-			}
-			spare = mergeIDs(spare[:0], ids, c.lists[x])
-			ids, spare = spare, ids
+		return c.intern(c.union(ctxs))
+	}
+	ids := append(buf[0][:0], c.ids(ctxs[0])...)
+	spare := buf[1][:0]
+	for i, x := range ctxs[1:] {
+		if x == 0 || x == ctxs[i] {
+			continue
 		}
+		spare = mergeIDs(spare[:0], ids, c.ids(x))
+		ids, spare = spare, ids
 	}
-	r, ok := c.find(ids)
-	c.mu.RUnlock()
-	if ok || len(ids) == 0 {
-		return r
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.intern(slices.Clone(ids))
+	return c.intern(ids)
 }
 
 // manyContexts is how many are joined one after the other: sorting takes longer where
@@ -166,7 +159,7 @@ const manyContexts = 256
 func (c *Contexts) union(ctxs []Context) []uint32 {
 	var ids []uint32
 	for _, x := range ctxs {
-		ids = append(ids, c.lists[x]...)
+		ids = append(ids, c.ids(x)...)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
@@ -199,12 +192,10 @@ func (c *Contexts) Elems(ctx Context) []ContextElem {
 
 // AppendElems appends the elements of a context to dst, in any order.
 func (c *Contexts) AppendElems(dst []ContextElem, ctx Context) []ContextElem {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	ids := c.lists[ctx]
+	ids := c.ids(ctx)
 	dst = slices.Grow(dst, len(ids))
 	for _, id := range ids {
-		dst = append(dst, c.byID[id])
+		dst = append(dst, *c.elems.at(id))
 	}
 	return dst
 }
@@ -212,15 +203,36 @@ func (c *Contexts) AppendElems(dst []ContextElem, ctx Context) []ContextElem {
 // Bytes is the memory that contexts hold, about.
 func (c *Contexts) Bytes() int64 { return c.bytes.Load() }
 
-func (c *Contexts) elem(e ContextElem) uint32 {
-	id, ok := c.elems[e]
-	if !ok {
-		id = uint32(len(c.byID))
-		c.byID = append(c.byID, e)
-		c.elems[e] = id
-		c.bytes.Add(200)
+// number is that of an element.
+func (c *Contexts) number(e ContextElem) uint32 {
+	s := &c.shards[shardOf(e)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, ok := s.ids[e]
+	if ok {
+		return id
 	}
+	if s.ids == nil {
+		s.ids = map[ContextElem]uint32{}
+	}
+	c.growing.Lock()
+	id = c.nElems
+	c.nElems++
+	at := c.elems.grow(id)
+	c.growing.Unlock()
+	*at = e
+	s.ids[e] = id
+	c.bytes.Add(200)
 	return id
+}
+
+// shardOf spreads elements by their paths, which begin with a hash.
+func shardOf(e ContextElem) (h uint32) {
+	p := e.Path.String()
+	for i := range min(len(p), 4) {
+		h = h*31 + uint32(p[i])
+	}
+	return h % contextShards
 }
 
 func hashIDs(ids []uint32) uint64 {
@@ -232,27 +244,34 @@ func hashIDs(ids []uint32) uint64 {
 	return h
 }
 
-// find looks a sorted list of elements up; c.mu is held.
-func (c *Contexts) find(ids []uint32) (Context, bool) {
-	for ctx := c.index[hashIDs(ids)]; ctx != 0; ctx = c.next[ctx] {
-		if slices.Equal(c.lists[ctx], ids) {
-			return ctx, true
-		}
-	}
-	return 0, false
-}
-
-// intern is find, entering the list if it is new; c.mu is held for writing.
+// intern finds the context of a list of numbers, or enters it.
 func (c *Contexts) intern(ids []uint32) Context {
-	ctx, ok := c.find(ids)
-	if !ok {
-		ctx = Context(len(c.lists))
-		h := hashIDs(ids)
-		c.lists = append(c.lists, ids)
-		c.next = append(c.next, c.index[h])
-		c.index[h] = ctx
-		c.bytes.Add(int64(4*len(ids) + 60))
+	if len(ids) == 0 {
+		return 0
 	}
+	h := hashIDs(ids)
+	s := &c.shards[h%contextShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.index[h]
+	for ctx := first; ctx != 0; {
+		l := c.lists.at(uint32(ctx))
+		if slices.Equal(l.ids, ids) {
+			return ctx
+		}
+		ctx = l.next
+	}
+	if s.index == nil {
+		s.index = map[uint64]Context{}
+	}
+	c.growing.Lock()
+	ctx := Context(c.nLists)
+	c.nLists++
+	at := c.lists.grow(uint32(ctx))
+	c.growing.Unlock()
+	*at = contextList{slices.Clone(ids), first}
+	s.index[h] = ctx
+	c.bytes.Add(int64(4*len(ids) + 60))
 	return ctx
 }
 
