@@ -172,7 +172,7 @@ func TestGrowingSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("[ %d 0 \"seven\" %d false %d ]", n, n-1, n*(n-1)/2-7); got != want {
+	if want := fmt.Sprintf("[ %d 0 \"seven\" %d false %d ]", n, n-1, int64(n)*(n-1)/2-7); got != want {
 		t.Errorf("%s instead of %s", got, want)
 	}
 }
