@@ -63,61 +63,6 @@ func (t *codeTable) addLambda(l *lambda) uint32 {
 	return i
 }
 
-// chunked is an array that grows by chunks, so that its elements stay where
-// they are. A table of all chunks that there may be would be most of what a
-// small evaluator consists of, so the first ones have one of their own.
-type chunked[T any] struct {
-	first [firstChunks]atomic.Pointer[[codeChunk]T]
-	rest  atomic.Pointer[[restChunks]atomic.Pointer[[codeChunk]T]]
-}
-
-const (
-	codeBits    = 8
-	codeChunk   = 1 << codeBits
-	firstChunks = 32
-	restChunks  = 1 << 16
-)
-
-func (c *chunked[T]) at(i uint32) *T {
-	if k := i >> codeBits; k < firstChunks {
-		return &c.first[k].Load()[i&(codeChunk-1)]
-	}
-	return &c.rest.Load()[i>>codeBits-firstChunks].Load()[i&(codeChunk-1)]
-}
-
-// peek is at, nil if there is no chunk.
-func (c *chunked[T]) peek(i uint32) *T {
-	k := i >> codeBits
-	var p *[codeChunk]T
-	if k < firstChunks {
-		p = c.first[k].Load()
-	} else if rest := c.rest.Load(); rest != nil {
-		p = rest[k-firstChunks].Load()
-	}
-	if p == nil {
-		return nil
-	}
-	return &p[i&(codeChunk-1)]
-}
-
-// grow is at, making the chunk if there is none; one at a time may do that.
-func (c *chunked[T]) grow(i uint32) *T {
-	k := i >> codeBits
-	var p *atomic.Pointer[[codeChunk]T]
-	if k < firstChunks {
-		p = &c.first[k]
-	} else {
-		if c.rest.Load() == nil {
-			c.rest.Store(new([restChunks]atomic.Pointer[[codeChunk]T]))
-		}
-		p = &c.rest.Load()[k-firstChunks]
-	}
-	if p.Load() == nil {
-		p.Store(new([codeChunk]T))
-	}
-	return &p.Load()[i&(codeChunk-1)]
-}
-
 // deferred is code in a lazy position. It is compiled when it first runs: of a
 // big set of packages few are looked at.
 type deferred struct {
