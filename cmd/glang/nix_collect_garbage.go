@@ -45,14 +45,7 @@ func nixCollectGarbage(a *app, args []string) error {
 			}
 		}
 	}
-	s, err := a.localStore()
-	if err != nil {
-		return err
-	}
-	if dryRun {
-		o.Action = store.GCReturnDead
-	}
-	return a.collect(s, o, dryRun)
+	return a.collectLocal(o, dryRun)
 }
 
 // removeOldGenerations removes those of all profiles below a folder.

@@ -129,6 +129,18 @@ func (a *app) collect(s *store.Store, o store.GCOptions, dryRun bool) error {
 	return err
 }
 
+// collectLocal is collect for the local store; a dry run deletes nothing.
+func (a *app) collectLocal(o store.GCOptions, dryRun bool) error {
+	s, err := a.localStore()
+	if err != nil {
+		return err
+	}
+	if dryRun {
+		o.Action = store.GCReturnDead
+	}
+	return a.collect(s, o, dryRun)
+}
+
 func (r *storeRun) gc() error {
 	o := store.GCOptions{Action: store.GCDeleteDead}
 	printRoots, limited := false, false

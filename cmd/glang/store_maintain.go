@@ -43,14 +43,7 @@ func (a *app) storeGC() *cobra.Command {
 			if limited && dryRun {
 				return usagef("options --max and --dry-run cannot be combined")
 			}
-			s, err := a.localStore()
-			if err != nil {
-				return err
-			}
-			if dryRun {
-				o.Action = store.GCReturnDead
-			}
-			return a.collect(s, o, dryRun)
+			return a.collectLocal(o, dryRun)
 		}
 	})
 }
