@@ -41,11 +41,7 @@ func (c *Calls) Call(i int) Value {
 		return c.m.Call(c.f, c.pos, c.list[i])
 	}
 	c.fan.Reach(i - c.offered)
-	v := c.results[i-c.offered]
-	for v.blackhole() {
-		c.m.wait(v, c.pos)
-	}
-	if v.Forced() {
+	if v := c.results[i-c.offered]; c.m.await(v, c.pos) {
 		return v.Copy()
 	}
 	// Not by way of v: it is as if that was not there.
@@ -98,10 +94,7 @@ func (f *Fork) Join() bool {
 		return false
 	}
 	f.fan.Reach(1)
-	for f.v.blackhole() {
-		f.m.wait(f.v, ast.NoPos)
-	}
-	return f.v.Forced()
+	return f.m.await(f.v, ast.NoPos)
 }
 
 // End takes the computation from the helpers.

@@ -182,6 +182,15 @@ func (m *Machine) wait(v *Value, pos ast.Pos) {
 	}
 }
 
+// await waits while another machine evaluates v, and tells whether v has been
+// evaluated. It does not evaluate it.
+func (m *Machine) await(v *Value, pos ast.Pos) bool {
+	for v.blackhole() {
+		m.wait(v, pos)
+	}
+	return v.Forced()
+}
+
 func (m *Machine) infinite(v *Value, pos ast.Pos) {
 	if pos == ownPos {
 		pos = ast.NoPos

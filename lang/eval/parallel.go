@@ -95,28 +95,22 @@ func (m *Machine) WantsFan(n int) bool {
 // machine will. The caller tells how far it is with Reach, and ends with
 // End even if evaluation fails.
 func (m *Machine) FanOut(values []*Value, force func(h *Machine, i int)) *Fan {
-	if !m.WantsFan(len(values)) {
-		return nil
-	}
-	idle := 0
-	for _, v := range values {
-		if !v.Forced() {
-			if idle++; idle == 2 {
-				return m.startFan(len(values), force)
-			}
-		}
-	}
-	return nil
+	return m.fanOut(values, force, func(v *Value) bool { return !v.Forced() })
 }
 
 // FanOutDeep is FanOut where more than the values themselves is evaluated.
 func (m *Machine) FanOutDeep(values []*Value, force func(h *Machine, i int)) *Fan {
+	return m.fanOut(values, force, func(v *Value) bool { return !v.Forced() || v.holdsUnforced() })
+}
+
+// fanOut begins a fan-out if there is something to do for at least two values.
+func (m *Machine) fanOut(values []*Value, force func(h *Machine, i int), todo func(v *Value) bool) *Fan {
 	if !m.WantsFan(len(values)) {
 		return nil
 	}
 	idle := 0
 	for _, v := range values {
-		if !v.Forced() || v.holdsUnforced() {
+		if todo(v) {
 			if idle++; idle == 2 {
 				return m.startFan(len(values), force)
 			}
